@@ -1,0 +1,54 @@
+package access
+
+import "github.com/keystile/keystile/storage"
+
+// Grant is the evidence a decision rests on: the key that a secret belongs to
+// and what stands around it, all as of one moment. The records are shared and
+// must not be changed. The zero Grant belongs to no key, and is refused.
+type Grant struct {
+	Key *storage.Key
+	// SecretIndex says which of Key.Secrets was presented: 0 is the one in use.
+	SecretIndex int
+	// User is nil when the key's user is missing.
+	User *storage.User
+	// Tenant is nil when the key's tenant is missing.
+	Tenant *storage.Tenant
+	// Roles are those of the user's roles that exist.
+	Roles []Role
+}
+
+// Secret is the record of the secret that was presented; the zero Secret when
+// there is none.
+func (g *Grant) Secret() storage.Secret {
+	if g.Key == nil || g.SecretIndex < 0 || g.SecretIndex >= len(g.Key.Secrets) {
+		return storage.Secret{}
+	}
+	return g.Key.Secrets[g.SecretIndex]
+}
+
+// Rights gives what the key may do: its user's roles narrowed by its scopes.
+func (g *Grant) Rights() Permissions {
+	if g.Key == nil {
+		return nil
+	}
+	return RolePermissions(g.Roles).Narrow(g.Key.Scopes)
+}
+
+// Reaches tells whether the key may act in a tenant at all: in its own, and in
+// every other when it is the operator's and holds the reach.
+func (g *Grant) Reaches(tenantID string) bool {
+	if g.Key == nil || tenantID == "" {
+		return false
+	}
+	return g.Key.TenantID == tenantID ||
+		g.Key.TenantID == storage.SystemTenant && g.Rights().Cover(PermTenantsReach)
+}
+
+// Outranks tells whether g holds every right that other holds: the one test
+// that keeps a write from yielding more than its writer has.
+func (g *Grant) Outranks(other *Grant) bool {
+	if other.Key == nil || !g.Reaches(other.Key.TenantID) {
+		return false
+	}
+	return g.Rights().CoverAll(other.Rights())
+}
