@@ -1,0 +1,125 @@
+package mirror
+
+import (
+	"sync"
+	"time"
+
+	"github.com/keystile/keystile/server/access"
+	"github.com/keystile/keystile/storage"
+)
+
+// Options say how a Mirror follows its store. The zero value of a field is its
+// default.
+type Options struct {
+	// MaxStaleness is how long the copy may be answered from after the last
+	// successful sync began; default 30 s.
+	MaxStaleness time.Duration
+	// PollInterval is how often the change log is looked at; default 250 ms.
+	PollInterval time.Duration
+	// Now is the clock; default time.Now. It must carry a monotonic reading.
+	Now func() time.Time
+	// Report, if given, is told how each sync ended.
+	Report func(SyncReport)
+}
+
+// SyncReport says how one sync ended.
+type SyncReport struct {
+	Took time.Duration
+	// Snapshot is true when everything was read anew.
+	Snapshot bool
+	// Unreadable counts records that could not be read in full.
+	Unreadable int
+	Err        error
+}
+
+// Mirror is the in-memory copy. All its methods may be called at any time from
+// any goroutine. Before the first sync it is not fresh, and knows no key.
+type Mirror struct {
+	source storage.Log
+	opts   Options
+	wake   chan struct{}
+
+	// syncing lets one sync run at a time; readers never wait for it.
+	syncing sync.Mutex
+
+	mu    sync.RWMutex
+	state *state
+	// synced is when the last successful sync began.
+	synced   time.Time
+	position storage.Position
+	// round is when Run last ended a sync, whatever came of it.
+	round time.Time
+	// advanced is closed and replaced whenever the position moves.
+	advanced chan struct{}
+}
+
+// New makes a Mirror of source that is empty until it is synced; call Run.
+func New(source storage.Log, opts Options) *Mirror {
+	if opts.MaxStaleness <= 0 {
+		opts.MaxStaleness = 30 * time.Second
+	}
+	if opts.PollInterval <= 0 {
+		opts.PollInterval = 250 * time.Millisecond
+	}
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	if opts.Report == nil {
+		opts.Report = func(SyncReport) {}
+	}
+	return &Mirror{
+		source:   source,
+		opts:     opts,
+		wake:     make(chan struct{}, 1),
+		state:    newState(),
+		advanced: make(chan struct{}),
+	}
+}
+
+// Lookup gives the evidence about the key that a digest belongs to, as of one
+// moment. Ask for Freshness before it: the copy only gets younger.
+func (m *Mirror) Lookup(digest storage.Digest) (access.Grant, bool) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.state.lookup(digest)
+}
+
+// Freshness says how old the copy is.
+type Freshness struct {
+	// Age is the time since the last successful sync began.
+	Age time.Duration
+	// Revision is the change-log position that the copy shows.
+	Revision int64
+	// Ready is true once there is a whole copy.
+	Ready bool
+	// Fresh is true while the copy may be answered from.
+	Fresh bool
+	// Left is for how much longer it may be, if no sync succeeds.
+	Left time.Duration
+}
+
+// Freshness tells how old the copy is now.
+func (m *Mirror) Freshness() Freshness {
+	now := m.opts.Now()
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if m.synced.IsZero() {
+		return Freshness{}
+	}
+	age := elapsed(m.synced, now)
+	return Freshness{
+		Age:      age,
+		Revision: m.position.Revision,
+		Ready:    true,
+		Fresh:    age < m.opts.MaxStaleness,
+		Left:     max(0, m.opts.MaxStaleness-age),
+	}
+}
+
+// elapsed is the time from one reading of the clock to another: the monotonic
+// difference or the one of the wall clock, whichever is longer. The monotonic
+// clock stands still while the machine is suspended, and the wall clock can be
+// set back; the longer one is wrong only towards refusing.
+func elapsed(from, to time.Time) time.Duration {
+	return max(to.Sub(from), to.Round(0).Sub(from.Round(0)))
+}
