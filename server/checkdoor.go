@@ -1,0 +1,156 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	pb "github.com/keystile/keystile/api/keystile/v1"
+	"github.com/keystile/keystile/server/access"
+)
+
+// The bounds of a check.
+const (
+	maxCost   = 1_000_000
+	maxChecks = 1000
+)
+
+// KeyServer is the door of keystile.v1.KeyService.
+type KeyServer struct {
+	pb.UnimplementedKeyServiceServer
+	service *Service
+}
+
+// NewKeyServer makes the door to service.
+func NewKeyServer(service *Service) *KeyServer { return &KeyServer{service: service} }
+
+// CheckKey decides one call.
+func (k *KeyServer) CheckKey(ctx context.Context, req *pb.CheckKeyRequest) (*pb.CheckKeyResponse, error) {
+	var v violations
+	q := readQuestion(&v, "", req)
+	if err := v.err(); err != nil {
+		return nil, err
+	}
+	return k.answer(ctx, q)
+}
+
+// CheckKeys decides each of many calls.
+func (k *KeyServer) CheckKeys(ctx context.Context, req *pb.CheckKeysRequest) (*pb.CheckKeysResponse, error) {
+	var v violations
+	if n := len(req.GetChecks()); n == 0 || n > maxChecks {
+		v.add("checks", "must hold 1 to %d checks", maxChecks)
+		return nil, v.err()
+	}
+	questions := make([]Question, len(req.GetChecks()))
+	for i, c := range req.GetChecks() {
+		questions[i] = readQuestion(&v, fmt.Sprintf("checks[%d].", i), c)
+	}
+	if err := v.err(); err != nil {
+		return nil, err
+	}
+	out := &pb.CheckKeysResponse{Results: make([]*pb.CheckKeyResponse, len(questions))}
+	for i := range questions {
+		var err error
+		if out.Results[i], err = k.answer(ctx, questions[i]); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// answer decides a question within the caller's bounds: a caller that may not
+// act in other tenants learns nothing of their keys.
+func (k *KeyServer) answer(ctx context.Context, q Question) (*pb.CheckKeyResponse, error) {
+	s, door := k.service, callInfoFrom(ctx).door
+	if c := callerFrom(ctx); c.Grant.Key != nil && !c.everywhere() {
+		if q.KeyTenant != "" && q.KeyTenant != c.tenant() {
+			return nil, s.refuse(ctx, c, methodFrom(ctx), notFound("tenant"))
+		}
+		q.KeyTenant = c.tenant()
+	}
+	answer, err := s.Check(ctx, q)
+	if err != nil {
+		s.metrics.undecided.WithLabelValues(door).Inc()
+		return nil, err
+	}
+	s.metrics.check(door, answer.Verdict.Reason)
+	return s.verdictToProto(&answer), nil
+}
+
+// readQuestion checks what is asked. What is presented as a key is never a
+// fault of the request: whatever it is, it gets a verdict.
+func readQuestion(v *violations, at string, req *pb.CheckKeyRequest) Question {
+	q := Question{
+		Secret:     access.ParseSecret(req.GetKey()),
+		Permission: req.GetPermission(),
+		KeyTenant:  req.GetKeyTenant(),
+	}
+	if p := req.GetPermission(); p != "" && !access.ValidPermission(p) {
+		v.add(at+"permission", "must be one permission: dotted parts of letters, digits, '_' and '-', at most 128 bytes, no wildcard")
+	}
+	if t := req.GetKeyTenant(); t != "" && !validTenantID(t) {
+		v.add(at+"keyTenant", "must be %s", tenantIDForm)
+	}
+	if ip := req.GetClientIp(); ip != "" {
+		addr, err := netip.ParseAddr(ip)
+		if err != nil {
+			v.add(at+"clientIp", "must be one IPv4 or IPv6 address, without a port")
+		}
+		q.ClientIP = addr
+	}
+	if req.Cost != nil && (req.GetCost() < 0 || req.GetCost() > maxCost) {
+		v.add(at+"cost", "must be 0 to %d", maxCost)
+	}
+	return q
+}
+
+func (s *Service) verdictToProto(a *Answer) *pb.CheckKeyResponse {
+	r := a.Verdict.Reason
+	entry := r.Entry()
+	out := &pb.CheckKeyResponse{
+		Allowed:           a.Verdict.Allowed(),
+		Reason:            pb.Verdict_Reason(r),
+		Message:           access.Message(a.Verdict, &a.Grant),
+		Remedy:            entry.Remedy,
+		DocumentationUrl:  s.documentation(r),
+		DecisionId:        a.DecisionID,
+		MissingPermission: a.Verdict.Missing.Permission,
+		MissingFrom:       string(a.Verdict.Missing.From),
+		Freshness: &pb.Freshness{
+			Age:      durationpb.New(a.Freshness.Age),
+			Revision: strconv.FormatInt(a.Freshness.Revision, 10),
+		},
+	}
+	for _, w := range a.Verdict.Warnings {
+		out.Warnings = append(out.Warnings, &pb.Warning{
+			Kind: pb.Warning_Kind(w.Kind), Message: w.Message(), Time: timestamppb.New(w.Time),
+		})
+	}
+	if !r.Identified() {
+		return out
+	}
+	out.Identity = identityToProto(a)
+	if end := a.Grant.Key.ExpireTime; !end.IsZero() {
+		out.ExpireTime = timestamppb.New(end)
+	}
+	return out
+}
+
+// identityToProto says whose key it was: by ids alone on a refusal.
+func identityToProto(a *Answer) *pb.Identity {
+	key := a.Grant.Key
+	id := &pb.Identity{TenantId: key.TenantID, UserId: key.UserID, KeyId: key.ID}
+	if !a.Verdict.Allowed() {
+		return id
+	}
+	id.DisplayName = a.Grant.User.DisplayName
+	id.Roles = slices.Clone(a.Grant.User.Roles)
+	id.Permissions = a.Grant.Rights().Named()
+	id.Labels = key.Labels
+	return id
+}

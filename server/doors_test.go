@@ -1,0 +1,213 @@
+package server_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/netip"
+	"testing"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	pb "github.com/keystile/keystile/api/keystile/v1"
+	"github.com/keystile/keystile/server"
+	"github.com/keystile/keystile/server/access"
+)
+
+// asking is what the matrix asks at every door.
+type asking struct {
+	secret     string
+	permission string
+	clientIP   string
+	keyTenant  string
+}
+
+// told is what a door answered, in words that all doors share.
+type told struct {
+	Allowed bool
+	Reason  string
+	// HTTPStatus and Code are what a gateway would be told: the door's own where
+	// it answers in them, the table's for the reason where it answers verdicts.
+	HTTPStatus int
+	Code       string
+	Message    string
+	// Tenant, User and Key are the identity's ids.
+	Tenant, User, Key string
+	// Rich is true when the identity tells more than ids.
+	Rich bool
+}
+
+// door is one way in. A new door joins the matrix by implementing it, and by a
+// line in doors.
+type door interface {
+	name() string
+	ask(t *testing.T, h *house, q asking) told
+}
+
+func doors() []door { return []door{serviceDoor{}, grpcDoor{}, restDoor{}} }
+
+// byTable fills in what the table says of a reason.
+func byTable(a told) told {
+	for _, e := range access.Entries() {
+		if e.Name == a.Reason {
+			a.HTTPStatus, a.Code = e.HTTPStatus, e.Code
+		}
+	}
+	return a
+}
+
+type serviceDoor struct{}
+
+func (serviceDoor) name() string { return "service" }
+
+func (serviceDoor) ask(t *testing.T, h *house, q asking) told {
+	t.Helper()
+	var ip netip.Addr
+	if q.clientIP != "" {
+		ip = netip.MustParseAddr(q.clientIP)
+	}
+	a, err := h.service.Check(t.Context(), server.Question{
+		Secret: access.ParseSecret(q.secret), Permission: q.permission, ClientIP: ip, KeyTenant: q.keyTenant,
+	})
+	if err != nil {
+		var f *server.Fault
+		if !asFault(err, &f) {
+			t.Fatalf("the error is no fault: %v", err)
+		}
+		return told{Reason: f.Reason, HTTPStatus: http.StatusServiceUnavailable, Code: "UNAVAILABLE"}
+	}
+	out := told{Allowed: a.Verdict.Allowed(), Reason: a.Verdict.Reason.String(), Message: access.Message(a.Verdict, &a.Grant)}
+	if a.Verdict.Reason.Identified() {
+		out.Tenant, out.User, out.Key = a.Grant.Key.TenantID, a.Grant.Key.UserID, a.Grant.Key.ID
+		out.Rich = out.Allowed
+	}
+	return byTable(out)
+}
+
+type grpcDoor struct{}
+
+func (grpcDoor) name() string { return "gRPC" }
+
+func (grpcDoor) ask(t *testing.T, h *house, q asking) told {
+	t.Helper()
+	resp, err := pb.NewKeyServiceClient(h.conn).CheckKey(context.Background(), &pb.CheckKeyRequest{
+		Key: q.secret, Permission: q.permission, ClientIp: q.clientIP, KeyTenant: q.keyTenant,
+	})
+	if err != nil {
+		s := status.Convert(err)
+		if s.Code() != codes.Unavailable {
+			t.Fatalf("unexpected error: %v", err)
+		}
+		return told{Reason: errorReason(s), HTTPStatus: http.StatusServiceUnavailable, Code: "UNAVAILABLE"}
+	}
+	return fromProto(resp)
+}
+
+func fromProto(resp *pb.CheckKeyResponse) told {
+	id := resp.GetIdentity()
+	return byTable(told{
+		Allowed: resp.GetAllowed(), Reason: resp.GetReason().String(), Message: resp.GetMessage(),
+		Tenant: id.GetTenantId(), User: id.GetUserId(), Key: id.GetKeyId(),
+		Rich: len(id.GetRoles()) > 0 || len(id.GetPermissions()) > 0 || id.GetDisplayName() != "" || len(id.GetLabels()) > 0,
+	})
+}
+
+type restDoor struct{}
+
+func (restDoor) name() string { return "REST" }
+
+func (restDoor) ask(t *testing.T, h *house, q asking) told {
+	t.Helper()
+	body := map[string]any{"key": q.secret, "permission": q.permission, "clientIp": q.clientIP, "keyTenant": q.keyTenant}
+	code, raw := h.post("/v1/keys:check", "", body)
+	if code == http.StatusServiceUnavailable {
+		var problem struct{ Reason string }
+		if err := json.Unmarshal(raw, &problem); err != nil {
+			t.Fatal(err)
+		}
+		return told{Reason: problem.Reason, HTTPStatus: code, Code: "UNAVAILABLE"}
+	}
+	if code != http.StatusOK {
+		t.Fatalf("status %d: %s", code, raw)
+	}
+	var answer struct {
+		Allowed  *bool
+		Reason   string
+		Message  string
+		Identity *struct {
+			TenantID, UserID, KeyID, DisplayName string
+			Roles, Permissions                   []string
+			Labels                               map[string]string
+		}
+	}
+	if err := json.Unmarshal(raw, &answer); err != nil {
+		t.Fatalf("%v in %s", err, raw)
+	}
+	if answer.Allowed == nil {
+		t.Fatalf(`"allowed" is not written: %s`, raw)
+	}
+	out := told{Allowed: *answer.Allowed, Reason: answer.Reason, Message: answer.Message}
+	if id := answer.Identity; id != nil {
+		out.Tenant, out.User, out.Key = id.TenantID, id.UserID, id.KeyID
+		out.Rich = len(id.Roles) > 0 || len(id.Permissions) > 0 || id.DisplayName != "" || len(id.Labels) > 0
+	}
+	return byTable(out)
+}
+
+// errorReason reads ErrorInfo of a gRPC error.
+func errorReason(s *status.Status) string {
+	for _, d := range s.Details() {
+		if info, ok := d.(*errdetails.ErrorInfo); ok {
+			return info.GetReason()
+		}
+	}
+	return ""
+}
+
+// send makes one REST call; body may be nil, text, or what becomes JSON.
+func (h *house) send(method, path, secret string, body any) (int, []byte, http.Header) {
+	h.t.Helper()
+	var reader io.Reader = http.NoBody
+	switch b := body.(type) {
+	case nil:
+	case string:
+		reader = bytes.NewReader([]byte(b))
+	default:
+		raw, err := json.Marshal(b)
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		reader = bytes.NewReader(raw)
+	}
+	req, err := http.NewRequestWithContext(context.Background(), method, h.web.URL+path, reader)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if secret != "" {
+		req.Header.Set("Authorization", "Bearer "+secret)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	raw, err := io.ReadAll(resp.Body)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return resp.StatusCode, raw, resp.Header
+}
+
+func (h *house) post(path, secret string, body any) (int, []byte) {
+	h.t.Helper()
+	code, raw, _ := h.send(http.MethodPost, path, secret, body)
+	return code, raw
+}
+
+func question(secret string) server.Question {
+	return server.Question{Secret: access.ParseSecret(secret)}
+}

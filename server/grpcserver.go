@@ -1,0 +1,54 @@
+package server
+
+import (
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/reflection"
+
+	pb "github.com/keystile/keystile/api/keystile/v1"
+)
+
+// The bounds of the gRPC listener. grpc-go leaves most of them open.
+const (
+	maxGRPCMessage   = 2 << 20
+	maxHeaderList    = 16 << 10
+	maxStreams       = 1024
+	handshakeTimeout = 10 * time.Second
+	maxIdle          = 15 * time.Minute
+	maxConnAge       = time.Hour
+	connAgeGrace     = 30 * time.Second
+	keepaliveTime    = time.Minute
+	keepaliveTimeout = 20 * time.Second
+	minClientPing    = 10 * time.Second
+)
+
+// NewGRPC makes the gRPC server of a service, with health and reflection. It
+// fails when a method is served that no policy knows. Health tells what is told
+// to h.
+func NewGRPC(s *Service, h *health.Server) (*grpc.Server, error) {
+	g := grpc.NewServer(
+		s.unary(),
+		grpc.MaxRecvMsgSize(maxGRPCMessage),
+		grpc.MaxHeaderListSize(maxHeaderList),
+		grpc.MaxConcurrentStreams(maxStreams),
+		grpc.ConnectionTimeout(handshakeTimeout),
+		grpc.KeepaliveParams(keepalive.ServerParameters{
+			MaxConnectionIdle: maxIdle, MaxConnectionAge: maxConnAge, MaxConnectionAgeGrace: connAgeGrace,
+			Time: keepaliveTime, Timeout: keepaliveTimeout,
+		}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minClientPing, PermitWithoutStream: true}),
+	)
+	pb.RegisterKeyServiceServer(g, NewKeyServer(s))
+	pb.RegisterDirectoryServiceServer(g, NewDirectoryServer(s))
+	pb.RegisterAuditServiceServer(g, NewAuditServer(s))
+	healthpb.RegisterHealthServer(g, h)
+	reflection.Register(g)
+	if err := everyMethodHasPolicy(g); err != nil {
+		return nil, err
+	}
+	return g, nil
+}

@@ -1,0 +1,114 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+
+	pb "github.com/keystile/keystile/api/keystile/v1"
+)
+
+// The most time a call may take, by what it does, and what is kept back of a
+// caller's own deadline for the answer's way home.
+const (
+	checkTimeout  = time.Second
+	batchTimeout  = 5 * time.Second
+	manageTimeout = 10 * time.Second
+	deadlineShave = 20 * time.Millisecond
+)
+
+// unary gives the interceptors in the order in which they run: name the call,
+// count and log it, turn what goes wrong into a wire error, catch panics, bound
+// its time, find out who calls. A handler never runs outside any of them.
+func (s *Service) unary() grpc.ServerOption {
+	return grpc.ChainUnaryInterceptor(s.observe, s.recoverPanic, s.bound, s.authorize)
+}
+
+// observe names the call, counts it, logs it, and maps its error.
+func (s *Service) observe(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	began := s.now()
+	call := s.describe(ctx, info.FullMethod)
+	ctx = withCallInfo(ctx, call)
+	_ = grpc.SetHeader(ctx, metadata.Pairs(mdRequestID, call.requestID))
+	s.metrics.inFlight.WithLabelValues(call.door).Inc()
+	defer s.metrics.inFlight.WithLabelValues(call.door).Dec()
+
+	resp, err := next(ctx, req)
+	took := s.now().Sub(began)
+	if err == nil {
+		s.metrics.call(call, codes.OK, took)
+		s.logCall(ctx, call, codes.OK, took, nil)
+		return resp, nil
+	}
+	fault := faultOf(err)
+	s.metrics.call(call, fault.Code, took)
+	s.logCall(ctx, call, fault.Code, took, fault)
+	return nil, fault.status(call.requestID)
+}
+
+// logCall writes one line a call: checks at debug level, as there are many.
+func (s *Service) logCall(ctx context.Context, call *callInfo, code codes.Code, took time.Duration, fault *Fault) {
+	level := slog.LevelInfo
+	if p := policies[call.method]; p.check || p.open {
+		level = slog.LevelDebug
+	}
+	attrs := []slog.Attr{
+		slog.String("request_id", call.requestID), slog.String("door", call.door),
+		slog.String("method", call.method), slog.String("code", code.String()),
+		slog.Duration("took", took), slog.String("source", call.source),
+	}
+	if call.caller != nil {
+		ref := call.caller.ref()
+		attrs = append(attrs, slog.String("tenant", ref.TenantID), slog.String("user", ref.ID),
+			slog.String("key", call.caller.Grant.Key.ID))
+	}
+	if fault != nil {
+		attrs = append(attrs, slog.String("reason", fault.Reason), slog.String("message", fault.Message))
+		if fault.Code == codes.Internal || fault.Code == codes.Unavailable {
+			level = slog.LevelError
+			attrs = append(attrs, slog.Any("cause", fault.cause))
+		}
+	}
+	s.log.LogAttrs(ctx, level, "call", attrs...)
+}
+
+// recoverPanic turns a panic into an internal error: never into an answer.
+func (s *Service) recoverPanic(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (resp any, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.metrics.panics.Inc()
+			s.log.ErrorContext(ctx, "panic", "method", info.FullMethod, "request_id", requestIDFrom(ctx),
+				"panic", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+			resp, err = nil, &Fault{Code: codes.Internal, Reason: reasonInternal, Message: "internal error"}
+		}
+	}()
+	return next(ctx, req)
+}
+
+// bound gives every call a deadline, a little before the caller's own, and does
+// not begin what can't end in time.
+func (s *Service) bound(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	limit := manageTimeout
+	if p := policies[info.FullMethod]; p.check || p.open {
+		limit = checkTimeout
+	}
+	if _, batch := req.(*pb.CheckKeysRequest); batch {
+		limit = batchTimeout
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		limit = min(limit, time.Until(deadline)-deadlineShave)
+	}
+	if limit <= 0 {
+		return nil, status.FromContextError(context.DeadlineExceeded).Err()
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	return next(ctx, req)
+}

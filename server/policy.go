@@ -1,0 +1,92 @@
+package server
+
+import (
+	"fmt"
+
+	"google.golang.org/grpc"
+
+	pb "github.com/keystile/keystile/api/keystile/v1"
+	"github.com/keystile/keystile/server/access"
+)
+
+// policy says who may call a method. The zero policy lets nobody.
+type policy struct {
+	// open lets everybody.
+	open bool
+	// check follows the service's CheckAuth.
+	check bool
+	// permission gives the management permission that the request takes.
+	permission func(request any) string
+}
+
+func needs(permission string) policy {
+	return policy{permission: func(any) string { return permission }}
+}
+
+// policies is the one table of who may call what, by canonical method name. A
+// method that is not in it stops the start.
+var policies = map[string]policy{
+	pb.KeyService_CheckKey_FullMethodName:  {check: true},
+	pb.KeyService_CheckKeys_FullMethodName: {check: true},
+	pb.KeyService_ManageKey_FullMethodName: {permission: managePermission},
+	pb.KeyService_GetKey_FullMethodName:    needs(access.PermKeysRead),
+	pb.KeyService_ListKeys_FullMethodName:  needs(access.PermKeysRead),
+
+	pb.DirectoryService_CreateTenant_FullMethodName: needs(access.PermTenantsCreate),
+	pb.DirectoryService_GetTenant_FullMethodName:    needs(access.PermTenantsRead),
+	pb.DirectoryService_CreateUser_FullMethodName:   needs(access.PermUsersCreate),
+	pb.DirectoryService_GetUser_FullMethodName:      needs(access.PermUsersRead),
+
+	pb.AuditService_ListAuditEvents_FullMethodName:  needs(access.PermAuditRead),
+	pb.AuditService_VerifyAuditChain_FullMethodName: needs(access.PermAuditRead),
+	pb.AuditService_GetAuditHead_FullMethodName:     needs(access.PermAuditRead),
+
+	"/grpc.health.v1.Health/Check":                                   {open: true},
+	"/grpc.health.v1.Health/List":                                    {open: true},
+	"/grpc.health.v1.Health/Watch":                                   {open: true},
+	"/grpc.reflection.v1.ServerReflection/ServerReflectionInfo":      {open: true},
+	"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": {open: true},
+}
+
+// managePermission gives the permission of the operation that was chosen.
+func managePermission(request any) string {
+	r, ok := request.(*pb.ManageKeyRequest)
+	if !ok {
+		return ""
+	}
+	switch r.GetOperation().(type) {
+	case *pb.ManageKeyRequest_Create:
+		return access.PermKeysCreate
+	case *pb.ManageKeyRequest_Update:
+		return access.PermKeysUpdate
+	case *pb.ManageKeyRequest_Rotate:
+		return access.PermKeysRotate
+	case *pb.ManageKeyRequest_Revoke:
+		return access.PermKeysRevoke
+	case *pb.ManageKeyRequest_Disable:
+		return access.PermKeysDisable
+	case *pb.ManageKeyRequest_Enable:
+		return access.PermKeysEnable
+	case *pb.ManageKeyRequest_Delete:
+		return access.PermKeysDelete
+	case nil:
+		// Whoever may change keys at all is told that an operation is missing.
+		return access.PermKeysUpdate
+	}
+	return ""
+}
+
+// everyMethodHasPolicy keeps a server from starting with a method that nobody
+// thought about.
+func everyMethodHasPolicy(s *grpc.Server) error {
+	for service, info := range s.GetServiceInfo() {
+		for _, m := range info.Methods {
+			name := "/" + service + "/" + m.Name
+			p, ok := policies[name]
+			if !ok || !p.open && !p.check && p.permission == nil {
+				return fmt.Errorf("no policy says who may call %s", name)
+			}
+		}
+	}
+	return nil
+}

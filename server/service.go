@@ -1,0 +1,101 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/keystile/keystile/server/access"
+	"github.com/keystile/keystile/server/mirror"
+	"github.com/keystile/keystile/storage"
+)
+
+// Keys is what the Service needs of the in-memory copy.
+type Keys interface {
+	// Lookup gives the evidence about the key that a digest belongs to.
+	Lookup(digest storage.Digest) (access.Grant, bool)
+	// Freshness tells how old the copy is now.
+	Freshness() mirror.Freshness
+	// CatchUp waits until the copy shows a revision, or ctx ends.
+	CatchUp(ctx context.Context, revision int64) error
+}
+
+// CheckAuth says who may ask the check doors.
+type CheckAuth string
+
+// Who may ask. The zero value is CheckAuthKey.
+const (
+	// CheckAuthNone lets everybody ask: who asks about a secret holds it.
+	CheckAuthNone CheckAuth = "none"
+	// CheckAuthKey wants a caller's key that holds keystile.keys.check.
+	CheckAuthKey CheckAuth = "key"
+)
+
+// Options are what a Service is made of. Store, Keys, Random, Now and Logger
+// are required.
+type Options struct {
+	Store     storage.Store
+	Keys      Keys
+	Peppers   access.Peppers
+	CheckAuth CheckAuth
+	// Random is a cryptographic source, safe for concurrent use.
+	Random io.Reader
+	// Now is the clock, with a monotonic reading.
+	Now    func() time.Time
+	Logger *slog.Logger
+	// DocumentationURL is what links to reasons begin with; empty is the page
+	// in the project's repository.
+	DocumentationURL string
+	// Metrics counts; nil counts nowhere.
+	Metrics *Metrics
+}
+
+// defaultDocumentationURL is where the reasons are explained.
+const defaultDocumentationURL = "https://github.com/keystile/keystile/blob/main/docs/errors.md"
+
+// Service is what all doors lead to. It has no state of its own beside the
+// refusals that wait to be written to the audit trail.
+type Service struct {
+	store     storage.Store
+	keys      Keys
+	peppers   access.Peppers
+	checkAuth CheckAuth
+	random    io.Reader
+	now       func() time.Time
+	log       *slog.Logger
+	docs      string
+	metrics   *Metrics
+	refusals  *refusals
+}
+
+// NewService makes a Service; call Run for its background work.
+func NewService(o Options) (*Service, error) {
+	if o.Store == nil || o.Keys == nil || o.Random == nil || o.Now == nil || o.Logger == nil {
+		return nil, errors.New("server: a required option is missing")
+	}
+	if o.DocumentationURL == "" {
+		o.DocumentationURL = defaultDocumentationURL
+	}
+	if o.Metrics == nil {
+		o.Metrics = NewMetrics(nil)
+	}
+	return &Service{
+		store:     o.Store,
+		keys:      o.Keys,
+		peppers:   o.Peppers,
+		checkAuth: o.CheckAuth,
+		random:    o.Random,
+		now:       o.Now,
+		log:       o.Logger,
+		docs:      o.DocumentationURL,
+		metrics:   o.Metrics,
+		refusals:  newRefusals(),
+	}, nil
+}
+
+// documentation links to a reason's section.
+func (s *Service) documentation(r access.Reason) string {
+	return s.docs + "#" + anchor(r.String())
+}

@@ -1,0 +1,88 @@
+package server
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	pb "github.com/keystile/keystile/api/keystile/v1"
+	"github.com/keystile/keystile/storage"
+)
+
+// updateKey changes the fields that a mask names.
+type updateKey struct{ req *pb.UpdateKey }
+
+// masked are the fields a mask may name, as it names them.
+var masked = []string{"display_name", "scopes", "allowed_cidrs", "labels", "start_time", "expire_time"}
+
+const maskForm = "displayName, scopes, allowedCidrs, labels, startTime, expireTime"
+
+func (o updateKey) call() callOptions {
+	return callOptions{
+		requestID: o.req.GetRequestId(), etag: o.req.GetEtag(), validateOnly: o.req.GetValidateOnly(),
+	}
+}
+
+func (o updateKey) yields() bool { return true }
+
+// mask gives the fields to change: those named, or without a mask those given.
+func (o updateKey) mask() []string {
+	if paths := o.req.GetUpdateMask().GetPaths(); len(paths) > 0 {
+		return paths
+	}
+	key := o.req.GetKey()
+	var out []string
+	for name, given := range map[string]bool{
+		"display_name":  key.GetDisplayName() != "",
+		"scopes":        len(key.GetScopes()) > 0,
+		"allowed_cidrs": len(key.GetAllowedCidrs()) > 0,
+		"labels":        len(key.GetLabels()) > 0,
+		"start_time":    key.GetStartTime() != nil,
+		"expire_time":   key.GetExpireTime() != nil,
+	} {
+		if given {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+func (o updateKey) validate(v *violations, now time.Time) {
+	key := o.req.GetKey()
+	v.id("key.id", key.GetId(), validKeyID, keyIDForm)
+	mask := o.mask()
+	if len(mask) == 0 {
+		v.add("updateMask", "must name what to change: %s", maskForm)
+	}
+	for _, path := range mask {
+		if !slices.Contains(masked, path) {
+			v.add("updateMask", "may only name %s", maskForm)
+			break
+		}
+	}
+	readKeyFields(v, "key.", key)
+	if slices.Contains(mask, "expire_time") {
+		wantFuture(v, "key.expireTime", key.GetExpireTime(), now)
+	}
+}
+
+func (o updateKey) subject(ctx context.Context, s *Service, _ *Caller) (subject, error) {
+	return existingSubject(ctx, s, o.req.GetKey().GetId())
+}
+
+func (o updateKey) apply(_ *keyWork, before *storage.Key) (result, error) {
+	if err := notRevoked(before, "changed"); err != nil {
+		return result{}, err
+	}
+	after := copyKey(before)
+	var v violations
+	fields := readKeyFields(&v, "key.", o.req.GetKey())
+	for _, path := range o.mask() {
+		fields[path](after)
+	}
+	wantOrder(&v, "key.expireTime", after.StartTime, after.ExpireTime)
+	if err := v.err(); err != nil {
+		return result{}, err
+	}
+	return result{key: after, changed: true}, nil
+}
