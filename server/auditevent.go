@@ -101,3 +101,21 @@ func auditToProto(e *storage.AuditEvent) *pb.AuditEvent {
 	out.Before, out.After = structOf(r.Before), structOf(r.After)
 	return out
 }
+
+// PepperEvent tells that the owner of the database put a pepper on so many
+// digests. It belongs into the trail of the operator's tenant.
+func PepperEvent(pepperID string, secrets int64) []byte {
+	r := auditRecord{
+		Actor:   auditActor{TenantID: storage.SystemTenant, UserID: "database-owner"},
+		Action:  "keystile.peppers.apply",
+		Target:  auditTarget{Kind: "pepper", ID: pepperID},
+		Outcome: outcomeDone,
+		Count:   secrets,
+	}
+	out, err := r.encode()
+	if err != nil {
+		// Text and numbers always encode; the event must not be lost over it.
+		return []byte("{}")
+	}
+	return out
+}

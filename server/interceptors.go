@@ -62,7 +62,7 @@ func (s *Service) logCall(ctx context.Context, call *callInfo, code codes.Code, 
 	attrs := []slog.Attr{
 		slog.String("request_id", call.requestID), slog.String("door", call.door),
 		slog.String("method", call.method), slog.String("code", code.String()),
-		slog.Duration("took", took), slog.String("source", call.source),
+		slog.Float64("seconds", took.Seconds()), slog.String("source", call.source),
 	}
 	if call.caller != nil {
 		ref := call.caller.ref()
