@@ -199,7 +199,7 @@ func TestCredentials(t *testing.T) {
 	h := newHouse(t, houseOptions{})
 	keys := pb.NewKeyServiceClient(h.conn)
 	list := func(pairs ...string) codes.Code {
-		ctx := metadata.AppendToOutgoingContext(context.Background(), pairs...)
+		ctx := metadata.AppendToOutgoingContext(t.Context(), pairs...)
 		_, err := keys.ListKeys(ctx, &pb.ListKeysRequest{})
 		return status.Code(err)
 	}
@@ -240,7 +240,7 @@ func TestManagementKeyIsBoundToItsNetworks(t *testing.T) {
 	}
 	h.call(200, "GET", "/v1/keys", here, nil)
 	// Neither a forwarded address nor metadata smuggled through REST helps.
-	req, _ := http.NewRequestWithContext(context.Background(), "GET", h.web.URL+"/v1/keys", nil)
+	req, _ := http.NewRequestWithContext(t.Context(), "GET", h.web.URL+"/v1/keys", nil)
 	req.Header.Set("Authorization", "Bearer "+away)
 	for _, name := range []string{"X-Forwarded-For", "X-Keystile-Source", "Grpc-Metadata-X-Keystile-Source"} {
 		req.Header.Set(name, "203.0.113.1")

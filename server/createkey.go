@@ -28,8 +28,8 @@ func (o createKey) validate(v *violations, now time.Time) {
 		v.id("key.tenantId", key.GetTenantId(), validTenantID, tenantIDForm)
 	}
 	v.id("key.userId", key.GetUserId(), validUserID, userIDForm)
-	outputOnly(v, "key.", key)
-	readKeyFields(v, "key.", key)
+	outputOnly(v, key)
+	readKeyFields(v, key)
 	wantFuture(v, "key.expireTime", key.GetExpireTime(), now)
 	wantOrder(v, "key.expireTime", timeFromProto(key.GetStartTime()), timeFromProto(key.GetExpireTime()))
 }
@@ -51,7 +51,7 @@ func (o createKey) apply(w *keyWork, _ *storage.Key) (result, error) {
 	}
 	key := &storage.Key{TenantID: w.user.TenantID, UserID: w.user.ID, State: storage.KeyActive, CreatedBy: w.caller.ref()}
 	var v violations
-	fields := readKeyFields(&v, "key.", o.req.GetKey())
+	fields := readKeyFields(&v, o.req.GetKey())
 	if err := v.err(); err != nil {
 		return result{}, err
 	}

@@ -28,7 +28,7 @@ type creation struct {
 // What it returns is the note to put into the reply.
 func (c *creation) run(ctx context.Context, work func(tx storage.Tx, now time.Time) (proto.Message, error)) (string, error) {
 	s := c.service
-	print, err := fingerprint(c.request)
+	mark, err := fingerprint(c.request)
 	if err != nil {
 		return "", err
 	}
@@ -38,7 +38,7 @@ func (c *creation) run(ctx context.Context, work func(tx storage.Tx, now time.Ti
 	revision, err := s.store.Write(ctx, func(tx storage.Tx) error {
 		note = ""
 		proto.Reset(c.reply)
-		done, err := firstReply(tx, id, print, "requestId", c.reply)
+		done, err := firstReply(tx, id, mark, "requestId", c.reply)
 		if done {
 			note = noteRepeated
 		}
@@ -56,7 +56,7 @@ func (c *creation) run(ctx context.Context, work func(tx storage.Tx, now time.Ti
 		if err := s.audit(ctx, tx, &c.caller, now, c.action, c.target, nil, after); err != nil {
 			return err
 		}
-		return rememberReply(tx, id, print, storage.Reply{Time: now}, c.reply)
+		return rememberReply(tx, id, mark, storage.Reply{Time: now}, c.reply)
 	})
 	if err != nil && !errors.Is(err, errDryRun) {
 		return "", err //nolint:wrapcheck // the table of faults reads it

@@ -2,7 +2,6 @@ package server_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -94,7 +93,7 @@ func (grpcDoor) name() string { return "gRPC" }
 
 func (grpcDoor) ask(t *testing.T, h *house, q asking) told {
 	t.Helper()
-	resp, err := pb.NewKeyServiceClient(h.conn).CheckKey(context.Background(), &pb.CheckKeyRequest{
+	resp, err := pb.NewKeyServiceClient(h.conn).CheckKey(t.Context(), &pb.CheckKeyRequest{
 		Key: q.secret, Permission: q.permission, ClientIp: q.clientIP, KeyTenant: q.keyTenant,
 	})
 	if err != nil {
@@ -183,7 +182,7 @@ func (h *house) send(method, path, secret string, body any) (int, []byte, http.H
 		}
 		reader = bytes.NewReader(raw)
 	}
-	req, err := http.NewRequestWithContext(context.Background(), method, h.web.URL+path, reader)
+	req, err := http.NewRequestWithContext(h.t.Context(), method, h.web.URL+path, reader)
 	if err != nil {
 		h.t.Fatal(err)
 	}

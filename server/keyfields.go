@@ -28,14 +28,14 @@ const (
 
 // readKeyFields checks every field of a key that its owner chooses, and gives,
 // by the name that a field mask uses, what sets it.
-func readKeyFields(v *violations, at string, in *pb.Key) map[string]func(*storage.Key) {
+func readKeyFields(v *violations, in *pb.Key) map[string]func(*storage.Key) {
 	name := in.GetDisplayName()
-	v.text(at+"displayName", name, maxName)
-	scopes := readScopes(v, at+"scopes", in.GetScopes())
-	networks := readNetworks(v, at+"allowedCidrs", in.GetAllowedCidrs())
-	readLabels(v, at+"labels", in.GetLabels())
-	start := readTime(v, at+"startTime", in.GetStartTime())
-	end := readTime(v, at+"expireTime", in.GetExpireTime())
+	v.text("key.displayName", name, maxName)
+	scopes := readScopes(v, "key.scopes", in.GetScopes())
+	networks := readNetworks(v, "key.allowedCidrs", in.GetAllowedCidrs())
+	readLabels(v, "key.labels", in.GetLabels())
+	start := readTime(v, "key.startTime", in.GetStartTime())
+	end := readTime(v, "key.expireTime", in.GetExpireTime())
 	return map[string]func(*storage.Key){
 		"display_name":  func(k *storage.Key) { k.DisplayName = name },
 		"scopes":        func(k *storage.Key) { k.Scopes = scopes },
@@ -48,10 +48,10 @@ func readKeyFields(v *violations, at string, in *pb.Key) map[string]func(*storag
 
 // outputOnly refuses what only the server sets: silently dropping it would let
 // a client believe that it took effect.
-func outputOnly(v *violations, at string, in *pb.Key) {
+func outputOnly(v *violations, in *pb.Key) {
 	refuse := func(set bool, field string) {
 		if set {
-			v.add(at+field, "is set by the server; leave it out")
+			v.add("key."+field, "is set by the server; leave it out")
 		}
 	}
 	refuse(in.GetId() != "", "id")

@@ -2,13 +2,12 @@ package server_test
 
 import (
 	"crypto/rand"
-	"io"
 	"testing"
 
 	"github.com/keystile/keystile/internal/pgtest"
 )
 
 // cryptoRandom is what secrets in tests are drawn from.
-var cryptoRandom io.Reader = rand.Reader
+var cryptoRandom = rand.Reader
 
 func TestMain(m *testing.M) { pgtest.Main(m) }

@@ -66,6 +66,7 @@ var errDryRun = errors.New("validate only")
 // Notes that answers carry.
 const (
 	noteValidated = "validated only: nothing was written"
+	noteUnsettled = "written; this replica could not take it over yet, and refuses the new secret until the store answers again"
 	noteRepeated  = "this request id was used before: here is the first result; its secret, if it had one, is withheld"
 )
 
@@ -92,11 +93,11 @@ func (k *KeyServer) ManageKey(ctx context.Context, req *pb.ManageKeyRequest) (*p
 	if permission := managePermission(req); !caller.may(permission) {
 		return nil, s.refuse(ctx, caller, methodFrom(ctx), lacks(permission))
 	}
-	print, err := fingerprint(req)
+	mark, err := fingerprint(req)
 	if err != nil {
 		return nil, err
 	}
-	work := &managedWrite{service: s, caller: caller, op: op, now: now, fingerprint: print, action: managePermission(req)}
+	work := &managedWrite{service: s, caller: caller, op: op, now: now, fingerprint: mark, action: managePermission(req)}
 	return work.run(ctx)
 }
 
@@ -133,8 +134,13 @@ func (m *managedWrite) run(ctx context.Context) (*pb.ManageKeyResponse, error) {
 	}
 	if revision > 0 {
 		m.out.Revision = strconv.FormatInt(revision, 10)
-		if err := s.settle(ctx, revision); err != nil {
+		switch err := s.settle(ctx, revision); {
+		case err != nil && m.secret.Form() == access.Missing:
 			return nil, err
+		case err != nil:
+			// A new secret is shown now or never; that it is not known here yet
+			// only refuses.
+			m.out.Note = noteUnsettled
 		}
 	}
 	m.out.Secret = m.secret.Reveal()

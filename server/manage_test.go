@@ -336,9 +336,9 @@ func TestBatch(t *testing.T) {
 	if fmt.Sprint(got) != "[ALLOWED KEY_MALFORMED PERMISSION_DENIED]" {
 		t.Errorf("got %v", got)
 	}
-	many := make([]object, 1000)
-	for i := range many {
-		many[i] = object{"key": secret}
+	var many []object
+	for range 1000 {
+		many = append(many, object{"key": secret})
 	}
 	h.call(200, "POST", "/v1/keys:batchCheck", "", object{"checks": many})
 	h.call(400, "POST", "/v1/keys:batchCheck", "", object{"checks": append(many, object{"key": secret})})

@@ -88,7 +88,7 @@ func TestStoreAway(t *testing.T) {
 // A context that has ended decides nothing, whatever step it reaches.
 func TestEndedContextDecidesNothing(t *testing.T) {
 	h := newHouse(t, houseOptions{})
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	a, err := h.service.Check(ctx, question(h.root))
 	if err == nil || a.Verdict.Allowed() {

@@ -118,12 +118,17 @@ func (s *Service) Run(ctx context.Context, last time.Duration) {
 		case <-ticker.C:
 			s.flushRefusals(ctx, false)
 		case <-ctx.Done():
-			end, cancel := context.WithTimeout(context.WithoutCancel(ctx), last)
-			defer cancel()
-			s.flushRefusals(end, true)
+			s.lastFlush(ctx, last)
 			return
 		}
 	}
+}
+
+// lastFlush writes what is left, after ctx has ended.
+func (s *Service) lastFlush(ctx context.Context, within time.Duration) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), within)
+	defer cancel()
+	s.flushRefusals(ctx, true)
 }
 
 func (s *Service) flushRefusals(ctx context.Context, all bool) {

@@ -23,7 +23,7 @@ func fingerprint(req proto.Message) (storage.Digest, error) {
 
 // firstReply reads what was answered to a request id before; false when it is
 // new. The same id on another request is a fault of the request.
-func firstReply(tx storage.Tx, id storage.ReplyID, print storage.Digest, field string, into proto.Message) (bool, error) {
+func firstReply(tx storage.Tx, id storage.ReplyID, mark storage.Digest, field string, into proto.Message) (bool, error) {
 	if id.RequestID == "" {
 		return false, nil
 	}
@@ -34,7 +34,7 @@ func firstReply(tx storage.Tx, id storage.ReplyID, print storage.Digest, field s
 	if err != nil {
 		return false, fmt.Errorf("reading the first reply: %w", err)
 	}
-	if reply.Fingerprint != print {
+	if reply.Fingerprint != mark {
 		var v violations
 		v.add(field, "was used for another request in the last 24 hours; choose a new one")
 		return false, v.err()
@@ -46,7 +46,7 @@ func firstReply(tx storage.Tx, id storage.ReplyID, print storage.Digest, field s
 }
 
 // rememberReply keeps an answer, which must not hold a secret yet.
-func rememberReply(tx storage.Tx, id storage.ReplyID, print storage.Digest, now storage.Reply, out proto.Message) error {
+func rememberReply(tx storage.Tx, id storage.ReplyID, mark storage.Digest, now storage.Reply, out proto.Message) error {
 	if id.RequestID == "" {
 		return nil
 	}
@@ -54,7 +54,7 @@ func rememberReply(tx storage.Tx, id storage.ReplyID, print storage.Digest, now 
 	if err != nil {
 		return fmt.Errorf("encoding the reply: %w", err)
 	}
-	now.Fingerprint, now.Body = print, body
+	now.Fingerprint, now.Body = mark, body
 	if err := tx.PutReply(id, now); err != nil {
 		return fmt.Errorf("remembering the reply: %w", err)
 	}

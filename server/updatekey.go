@@ -60,7 +60,7 @@ func (o updateKey) validate(v *violations, now time.Time) {
 			break
 		}
 	}
-	readKeyFields(v, "key.", key)
+	readKeyFields(v, key)
 	if slices.Contains(mask, "expire_time") {
 		wantFuture(v, "key.expireTime", key.GetExpireTime(), now)
 	}
@@ -76,7 +76,7 @@ func (o updateKey) apply(_ *keyWork, before *storage.Key) (result, error) {
 	}
 	after := copyKey(before)
 	var v violations
-	fields := readKeyFields(&v, "key.", o.req.GetKey())
+	fields := readKeyFields(&v, o.req.GetKey())
 	for _, path := range o.mask() {
 		fields[path](after)
 	}

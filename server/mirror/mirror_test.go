@@ -224,7 +224,7 @@ func TestALongSyncLeavesNoLease(t *testing.T) {
 	s := &source{records: acme(), now: storage.Position{StoreID: "a", Revision: 1}, block: make(chan struct{})}
 	m := mirror.New(s, mirror.Options{MaxStaleness: 10 * time.Second, Now: c.Now})
 	done := make(chan error)
-	go func() { done <- m.Sync(context.Background()) }()
+	go func() { done <- m.Sync(t.Context()) }()
 	time.Sleep(20 * time.Millisecond)
 	c.move(11 * time.Second)
 	close(s.block)
@@ -254,7 +254,7 @@ func TestSuspendedTimeCounts(t *testing.T) {
 func TestRunFollowsAndCatchesUp(t *testing.T) {
 	s := &source{records: acme(), now: storage.Position{StoreID: "a", Revision: 1}}
 	m := mirror.New(s, mirror.Options{PollInterval: time.Hour})
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, stop := context.WithCancel(t.Context())
 	var work sync.WaitGroup
 	work.Go(func() { m.Run(ctx) })
 	defer work.Wait()
@@ -286,7 +286,7 @@ func TestRunGoesOnWhileTheStoreIsAway(t *testing.T) {
 	s := &source{records: acme(), now: storage.Position{StoreID: "a", Revision: 1}, err: errors.New("away")}
 	reports := make(chan mirror.SyncReport, 1000)
 	m := mirror.New(s, mirror.Options{PollInterval: 10 * time.Millisecond, Report: func(r mirror.SyncReport) { reports <- r }})
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, stop := context.WithCancel(t.Context())
 	var work sync.WaitGroup
 	work.Go(func() { m.Run(ctx) })
 	time.Sleep(300 * time.Millisecond)
@@ -307,7 +307,7 @@ func TestRunGoesOnWhileTheStoreIsAway(t *testing.T) {
 func TestReadersSeeWholeChanges(t *testing.T) {
 	s := &source{records: acme(), now: storage.Position{StoreID: "a", Revision: 1}}
 	m := synced(t, s, mirror.Options{})
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, stop := context.WithCancel(t.Context())
 	var work sync.WaitGroup
 	work.Go(func() {
 		for ctx.Err() == nil {
