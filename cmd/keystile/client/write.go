@@ -1,0 +1,76 @@
+package client
+
+import (
+	"context"
+	"encoding/hex"
+	"io"
+
+	"google.golang.org/grpc/codes"
+
+	pb "github.com/keystile/keystile/api/keystile/v1"
+)
+
+// Writing stands beside whatever a command writes.
+type Writing struct {
+	RequestID    string `name:"request-id" placeholder:"ID" group:"Writing:" help:"Names this write, so that giving the same command again within a day does nothing more. Generated when absent."`
+	ValidateOnly bool   `group:"Writing:" help:"Check everything and write nothing."`
+}
+
+// Guard keeps a write from overwriting somebody else's.
+type Guard struct {
+	Etag string `placeholder:"ETAG" group:"Writing:" help:"Fail unless the record still has this etag."`
+}
+
+// name gives the write an id unless the person has.
+func (w *Writing) name(t *Terminal) error {
+	if w.RequestID != "" {
+		return nil
+	}
+	var id [16]byte
+	if _, err := io.ReadFull(t.Random, id[:]); err != nil {
+		return unexpectedf("choosing a request id: %w", err)
+	}
+	w.RequestID = "cli-" + hex.EncodeToString(id[:])
+	return nil
+}
+
+// outcome adds to the failure of a write, when it may have taken effect all the
+// same, how to give the command again without doing it twice.
+func (w *Writing) outcome(err error, also string) error {
+	if err == nil || w.ValidateOnly {
+		return err
+	}
+	f := failureOf(err)
+	switch f.code {
+	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled, codes.Unknown, codes.Internal:
+		f.repeat = "Whether it took effect is open; the same command with --request-id " + w.RequestID + also + " does it once at most."
+	}
+	return f
+}
+
+// manage carries out one operation on a key. also is what must be added to the
+// command to give the very same request again.
+func (s *session) manage(ctx context.Context, w *Writing, req *pb.ManageKeyRequest, also string) (*pb.ManageKeyResponse, error) {
+	res, err := s.keys.ManageKey(ctx, req)
+	if err != nil {
+		return nil, w.outcome(err, also)
+	}
+	s.noteOf(res.GetNote())
+	return res, nil
+}
+
+// noteOf passes on what a server says is unusual about its answer.
+func (s *session) noteOf(text string) {
+	if text != "" {
+		s.note("Note: %s", clean(text))
+	}
+}
+
+// changed carries out an operation that makes no secret, and shows the key.
+func (s *session) changed(ctx context.Context, w *Writing, req *pb.ManageKeyRequest) error {
+	res, err := s.manage(ctx, w, req, "")
+	if err != nil {
+		return err
+	}
+	return s.print(res, keySheet(res.GetKey(), s.Now()))
+}

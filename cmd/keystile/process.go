@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health"
+	"google.golang.org/grpc/health/grpc_health_v1"
+
+	"github.com/keystile/keystile/server"
+	"github.com/keystile/keystile/server/access"
+	"github.com/keystile/keystile/server/apidoc"
+	"github.com/keystile/keystile/server/mirror"
+	"github.com/keystile/keystile/server/rest"
+	"github.com/keystile/keystile/storage/sqlstore"
+)
+
+// stuckAfter is how long one look at the store may take before the process
+// counts as stuck. A snapshot of a large store takes minutes.
+const stuckAfter = 10 * time.Minute
+
+// process is everything that one serve runs. It is put together whole, and then
+// run once.
+type process struct {
+	flags   *ServeCmd
+	log     *slog.Logger
+	out     io.Writer
+	store   *sqlstore.Store
+	mirror  *mirror.Mirror
+	service *server.Service
+	peppers access.Peppers
+	auth    server.CheckAuth
+	health  *server.Health
+	// serving is what grpc.health.v1 tells.
+	serving   *health.Server
+	inProcess *server.InProcess
+	grpc      *grpc.Server
+	http, ops *http.Server
+}
+
+func newProcess(ctx context.Context, c *ServeCmd, auth server.CheckAuth, log *slog.Logger, out io.Writer) (*process, error) {
+	peppers, err := readPeppers(c.PepperFile)
+	if err != nil {
+		return nil, err
+	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	metrics := server.NewMetrics(registry)
+	p := &process{flags: c, log: log, out: out, peppers: peppers, auth: auth, serving: health.NewServer()}
+	if p.store, err = c.open(ctx, metrics.ObserveStore); err != nil {
+		return nil, err
+	}
+	p.mirror = mirror.New(p.store, mirror.Options{
+		MaxStaleness: c.MaxStaleness, PollInterval: c.PollInterval, Now: time.Now, Report: p.syncReport(metrics),
+	})
+	p.health = &server.Health{
+		Freshness: p.mirror.Freshness, LastSync: p.mirror.LastRound, StuckAfter: stuckAfter, Now: time.Now,
+	}
+	server.RegisterBuildInfo(registry, readBuild().Version)
+	server.RegisterFreshness(registry, p.mirror.Freshness)
+	p.service, err = server.NewService(server.Options{
+		Store: p.store, Keys: p.mirror, Peppers: peppers, CheckAuth: auth, Random: rand.Reader, Now: time.Now,
+		Logger: log, DocumentationURL: c.DocumentationURL, Metrics: metrics,
+	})
+	if err == nil {
+		err = p.doors(registry) //nolint:contextcheck // the connection inside outlives the start
+	}
+	if err != nil {
+		return nil, errors.Join(err, p.store.Close())
+	}
+	return p, nil
+}
+
+// doors makes the three servers.
+func (p *process) doors(metrics prometheus.Gatherer) error {
+	var err error
+	p.serving.SetServingStatus("", grpc_health_v1.HealthCheckResponse_NOT_SERVING)
+	if p.grpc, err = server.NewGRPC(p.service, p.serving); err != nil {
+		return fmt.Errorf("making the gRPC server: %w", err)
+	}
+	if p.inProcess, err = server.NewInProcess(); err != nil {
+		return fmt.Errorf("making the REST facade: %w", err)
+	}
+	api, err := rest.New(p.inProcess.Conn(), rest.Options{NewRequestID: server.NewRequestID, Logger: p.log})
+	if err != nil {
+		return fmt.Errorf("making the REST facade: %w", err)
+	}
+	p.http = server.NewHTTP(server.Paths(api, apidoc.Handler()), p.log)
+	p.ops = server.NewHTTP(server.NewOps(p.health, metrics), p.log)
+	return nil
+}
+
+// syncReport logs the syncs that somebody should know of.
+func (p *process) syncReport(metrics *server.Metrics) func(mirror.SyncReport) {
+	failing := false
+	return func(r mirror.SyncReport) {
+		metrics.ObserveSync(r)
+		switch {
+		case r.Err != nil && !errors.Is(r.Err, context.Canceled):
+			failing = true
+			f := p.mirror.Freshness()
+			p.log.Warn("the store can't be read; checks go on from memory while the lease lasts",
+				"error", r.Err, "lease_left", f.Left.String(), "ready", f.Ready)
+		case r.Err == nil && failing:
+			failing = false
+			p.log.Info("the store can be read again")
+		}
+		if r.Err == nil && r.Snapshot {
+			p.log.Info("snapshot taken", "seconds", r.Took.Seconds(), "revision", p.mirror.Freshness().Revision)
+		}
+		if r.Unreadable > 0 {
+			p.log.Error("records that could not be read are refused", "records", r.Unreadable)
+		}
+	}
+}

@@ -1,0 +1,161 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health/grpc_health_v1"
+)
+
+// lastFlush is the time for what waits to be written when everything ends.
+const lastFlush = 3 * time.Second
+
+// run serves until a signal, or until something fails for good. Listeners are
+// bound first, so that a port in use is known before anything else happens.
+func (p *process) run(parent context.Context) (err error) {
+	defer func() { err = errors.Join(err, p.store.Close()) }()
+	listeners, err := listen(parent, p.flags.GRPCListen, p.flags.HTTPListen, p.flags.OpsListen)
+	if err != nil {
+		return err
+	}
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+
+	// background ends last: checks go on while calls in flight end.
+	background, stop := context.WithCancel(parent)
+	defer stop()
+	failed := make(chan error, 8)
+	var work sync.WaitGroup
+	serve := func(what string, f func() error) {
+		go func() {
+			if err := f(); err != nil && !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, grpc.ErrServerStopped) {
+				failed <- fmt.Errorf("%s: %w", what, err)
+			}
+		}()
+	}
+	serve("gRPC", func() error { return p.grpc.Serve(listeners[0]) })
+	serve("in-process gRPC", func() error { return p.grpc.Serve(p.inProcess.Listener()) })
+	serve("HTTP", func() error { return p.http.Serve(listeners[1]) })
+	serve("operations", func() error { return p.ops.Serve(listeners[2]) })
+	work.Go(func() {
+		if err := p.work(background, &work, listeners); err != nil && background.Err() == nil {
+			failed <- err
+		}
+	})
+
+	select {
+	case err = <-failed:
+		p.log.Error("stopping", "error", err)
+	case s := <-signals:
+		p.log.Info("stopping", "signal", s.String())
+		p.drain(signals, s)
+	case <-parent.Done():
+	}
+	p.close(signals) //nolint:contextcheck // calls in flight end after the context that ended the rest
+	stop()
+	work.Wait()
+	p.log.Info("stopped")
+	return err
+}
+
+// work gets the store ready and then keeps everything fresh until ctx ends.
+func (p *process) work(ctx context.Context, work *sync.WaitGroup, listeners []net.Listener) error {
+	if err := await(ctx, p.store, p.log); err != nil {
+		return err
+	}
+	if err := p.flags.prepare(ctx, p.store); err != nil {
+		return err
+	}
+	counts, err := p.store.CountPeppers(ctx)
+	if err != nil {
+		return fmt.Errorf("counting peppers: %w", err)
+	}
+	if err := peppersCover(p.peppers, counts); err != nil {
+		return err
+	}
+	shown := &firstSecret{file: p.flags.BootstrapKeyFile}
+	if _, err := p.service.Bootstrap(ctx, shown.show); err != nil {
+		return err //nolint:wrapcheck // it says what it was doing
+	}
+	work.Go(func() { p.mirror.Run(ctx) })
+	work.Go(func() { p.service.Run(ctx, lastFlush) })
+	if err := p.mirror.CatchUp(ctx, 0); err != nil {
+		return err //nolint:wrapcheck // it says what it was doing
+	}
+	p.serving.SetServingStatus("", grpc_health_v1.HealthCheckResponse_SERVING)
+	p.log.Info("ready", "grpc", listeners[0].Addr().String(), "http", listeners[1].Addr().String(),
+		"ops", listeners[2].Addr().String(), "store", p.store.Target(), "check_auth", string(p.auth), "version", readBuild().Version)
+	return p.greet(shown, listeners)
+}
+
+// drain says no to load balancers, and gives them time to notice. An interrupt
+// from the keyboard has no load balancer behind it.
+func (p *process) drain(signals <-chan os.Signal, s os.Signal) {
+	p.health.Drain()
+	p.serving.Shutdown()
+	if s == os.Interrupt {
+		return
+	}
+	select {
+	case <-time.After(p.flags.DrainDelay):
+	case s := <-signals:
+		p.abort(s)
+	}
+}
+
+// close ends the servers, calls in flight first. A second signal ends at once.
+func (p *process) close(signals <-chan os.Signal) {
+	p.health.Drain()
+	done := make(chan struct{})
+	ctx, cancel := context.WithTimeout(context.Background(), p.flags.DrainTimeout)
+	defer cancel()
+	go func() {
+		defer close(done)
+		// HTTP first: REST calls in flight still need the gRPC server.
+		_ = p.http.Shutdown(ctx)
+		p.grpc.GracefulStop()
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		p.log.Warn("calls in flight did not end in time")
+		_ = p.http.Close()
+		p.grpc.Stop()
+	case s := <-signals:
+		p.abort(s)
+	}
+	_ = p.inProcess.Close()
+	_ = p.ops.Close()
+}
+
+// abort ends the process where it stands.
+func (p *process) abort(s os.Signal) {
+	p.log.Warn("second signal: ending at once", "signal", s.String())
+	os.Exit(1)
+}
+
+func listen(ctx context.Context, addrs ...string) ([]net.Listener, error) {
+	var out []net.Listener
+	var config net.ListenConfig
+	for _, addr := range addrs {
+		l, err := config.Listen(ctx, "tcp", addr)
+		if err != nil {
+			for _, open := range out {
+				_ = open.Close()
+			}
+			return nil, fmt.Errorf("listening on %s: %w", addr, err)
+		}
+		out = append(out, l)
+	}
+	return out, nil
+}
