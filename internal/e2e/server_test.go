@@ -70,7 +70,7 @@ type server struct {
 func launch(t *testing.T, args ...string) *server {
 	t.Helper()
 	s := &server{t: t, grpc: freeAddr(t), web: freeAddr(t), ops: freeAddr(t), done: make(chan struct{})}
-	s.cmd = exec.CommandContext(context.Background(), binary, append([]string{
+	s.cmd = exec.CommandContext(t.Context(), binary, append([]string{
 		"serve", "--grpc-listen", s.grpc, "--http-listen", s.web, "--ops-listen", s.ops, "--drain-delay", "300ms",
 	}, args...)...)
 	s.cmd.Stdout, s.cmd.Stderr = &s.out, &s.log
@@ -110,7 +110,7 @@ func environment() []string {
 
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a test's
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -248,7 +248,7 @@ func eventually(t *testing.T, within time.Duration, what string, ok func() bool)
 // keystile runs another command, and gives its exit code and output.
 func keystile(t *testing.T, env []string, args ...string) (int, string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, binary, args...)
 	cmd.Env = append(environment(), env...)

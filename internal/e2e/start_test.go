@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -34,7 +33,7 @@ func TestFirstStart(t *testing.T) {
 	if len(lines) != 4 {
 		t.Fatalf("%d lines to paste: %v", len(lines), lines)
 	}
-	out, err := exec.CommandContext(context.Background(), "bash", "-euc", strings.Join(lines, "\n")).CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), "bash", "-euc", strings.Join(lines, "\n")).CombinedOutput()
 	if err != nil {
 		t.Fatalf("pasting: %v: %s", err, out)
 	}
@@ -104,7 +103,7 @@ func TestRefusedStarts(t *testing.T) {
 	fails("a staleness that is no bound", "--max-staleness", launch(t, "--max-staleness", "16m"))
 	fails("an unknown check-auth", "check-auth", launch(t, "--check-auth", "maybe"))
 	fails("a pepper file that is not there", "pepper", launch(t, "--pepper-file", "nosuch"))
-	misspelt := exec.CommandContext(context.Background(), binary, "serve")
+	misspelt := exec.CommandContext(t.Context(), binary, "serve")
 	misspelt.Env = append(environment(), "KEYSTILE_MAX_STALENES=5s")
 	if out, err := misspelt.CombinedOutput(); err == nil || !strings.Contains(string(out), "KEYSTILE_MAX_STALENES") {
 		t.Errorf("a misspelt setting: %v %s", err, out)

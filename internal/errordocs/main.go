@@ -13,6 +13,7 @@ import (
 const intro = `# Why a check was refused
 
 <!-- Generated from server/access/reasons.go by 'make generate'; change it there. -->
+<!-- ci: skip-all the commands name keys and users that are the reader's -->
 
 Every check is answered with one of these reasons; the first that applies, in this order, is the one you get. A refusal
 over REST or gRPC looks like this (HTTP 200, or gRPC OK: a refusal is an answer):

@@ -1,0 +1,102 @@
+# Everything a contributor runs. `make` alone lists the targets. Tools are Go
+# tool modules pinned under tools/: the go command fetches and builds them on
+# first use, so nothing needs installing but Go, git and make.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+BUF  := go tool -modfile=tools/buf/go.mod buf
+LINT := go tool -modfile=tools/lint/go.mod golangci-lint
+
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+REVISION ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+LDFLAGS  := -s -w -X main.version=$(VERSION) -X main.revision=$(REVISION)
+
+# How long each fuzz target runs in `make fuzz-short`.
+FUZZTIME ?= 5s
+# Flags for the comparison, such as BENCHFLAGS="-rounds 9 -json".
+BENCHFLAGS ?=
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: build
+build: ## Build the static binary bin/keystile
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/keystile ./cmd/keystile
+
+.PHONY: generate
+generate: ## Generate the contract's Go code, its OpenAPI document and docs/errors.md
+	find api -name '*.pb.go' -delete -o -name '*.pb.gw.go' -delete
+	$(BUF) generate
+	mkdir -p docs
+	go run ./internal/errordocs docs/errors.md
+
+.PHONY: check-generated
+check-generated: ## Fail when generating would change a file, by a copy of the tree
+	scripts/check-generated.sh
+
+.PHONY: fmt
+fmt: ## Format all Go code
+	$(LINT) fmt
+
+.PHONY: check-fmt
+check-fmt: ## Fail when `make fmt` would change a file
+	$(LINT) fmt --diff
+
+.PHONY: check-tidy
+check-tidy: ## Fail when go.mod or go.sum is not tidy
+	go mod tidy -diff
+	cd tools/openapi && go mod tidy -diff
+
+.PHONY: vet
+vet: ## Run go vet
+	go vet ./...
+	cd tools/openapi && go vet ./...
+
+.PHONY: lint
+lint: ## Check the linter's configuration, then the code
+	$(LINT) config verify
+	$(LINT) run ./...
+	cd tools/openapi && go tool -modfile=../lint/go.mod golangci-lint run ./...
+
+.PHONY: buf-lint
+buf-lint: ## Check the contract's style and format
+	$(BUF) lint
+	$(BUF) format --diff --exit-code
+
+.PHONY: buf-breaking
+buf-breaking: ## Fail when the contract breaks its clients
+	scripts/buf-breaking.sh
+
+.PHONY: check-dockerfile
+check-dockerfile: ## Check what the Dockerfile copies and builds, without Docker
+	scripts/check-dockerfile.sh
+
+.PHONY: test
+test: ## Run every test, Postgres included, with the race detector
+	scripts/test.sh
+
+.PHONY: fuzz-short
+fuzz-short: ## Run each fuzz target for FUZZTIME
+	scripts/fuzz.sh $(FUZZTIME)
+
+.PHONY: bench
+bench: build ## Compare a check with a bare gRPC echo server
+	go build -trimpath -o bin/bench ./bench
+	bin/bench -keystile bin/keystile $(BENCHFLAGS)
+
+.PHONY: readme
+readme: ## Run every command of README.md and docs/ in a fresh copy
+	go run ./internal/readme
+
+.PHONY: check
+check: ## Run all that CI runs
+	scripts/check.sh
+
+.PHONY: clean
+clean: ## Remove what was built
+	rm -rf bin
