@@ -38,8 +38,8 @@ func NextAuditHash(prev AuditHash, tenantID string, sequence int64, at time.Time
 	buf = append(buf, prev[:]...)
 	buf = binary.BigEndian.AppendUint64(buf, uint64(len(tenantID)))
 	buf = append(buf, tenantID...)
-	buf = binary.BigEndian.AppendUint64(buf, uint64(sequence))       //nolint:gosec // positions are positive
-	buf = binary.BigEndian.AppendUint64(buf, uint64(at.UnixMicro())) //nolint:gosec // only its bits count here
+	buf = binary.BigEndian.AppendUint64(buf, uint64(sequence)) //nolint:gosec // positions are positive
+	buf = binary.BigEndian.AppendUint64(buf, uint64(at.UnixMicro()))
 	buf = binary.BigEndian.AppendUint64(buf, uint64(len(payload)))
 	buf = append(buf, payload...)
 	return sha256.Sum256(buf)

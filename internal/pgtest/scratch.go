@@ -1,0 +1,11 @@
+package pgtest
+
+// Scratch starts a cluster for a program that is no test, and gives the URL of
+// an empty database on it. Call remove when done.
+func Scratch() (url string, remove func() error, err error) {
+	c, err := start(Config{})
+	if err != nil {
+		return "", nil, err
+	}
+	return c.URL("postgres"), c.remove, nil
+}

@@ -1,0 +1,54 @@
+package sqlstore
+
+import (
+	"testing"
+
+	"github.com/keystile/keystile/storage"
+)
+
+// TestSpoiltFieldsRefuseTheirRecordAlone spoils each field that can be.
+func TestSpoiltFieldsRefuseTheirRecordAlone(t *testing.T) {
+	migrated(t, func(t *testing.T, s *Store) {
+		for _, set := range []string{
+			"scopes = '{}'", "scopes = '[1]'", "scopes = 'null'", "scopes = ''", "scopes = '[\"a\"'",
+			"allowed_cidrs = 'null'", "allowed_cidrs = '[null]'", "allowed_cidrs = '[\"10.0.0.1\"]'", "allowed_cidrs = '[\"x/8\"]'",
+			"labels = '[]'", "labels = 'null'", "labels = '{\"a\":1}'",
+			"state = 'active'", "state = 'PAUSED'", "revoke_reason = 'BORED'",
+		} {
+			addKeys(t, s, "good", "bad")
+			execute(t, s, "UPDATE keys SET "+set+" WHERE id = 'bad'")
+			records, _, _, err := s.Snapshot(t.Context())
+			if err != nil || records.Unreadable != 1 || len(records.Keys) != 2 {
+				t.Errorf("%s: got %d keys, %d unreadable, %v", set, len(records.Keys), records.Unreadable, err)
+			}
+			for _, k := range records.Keys {
+				want := storage.KeyActive
+				if k.ID == "bad" {
+					want = ""
+				}
+				if k.State != want || len(k.Secrets) != 1 {
+					t.Errorf("%s: key %s has state %q and %d secrets", set, k.ID, k.State, len(k.Secrets))
+				}
+			}
+			execute(t, s, "DELETE FROM key_secrets")
+			execute(t, s, "DELETE FROM keys")
+		}
+		for _, set := range []string{"kind = 'ROBOT'", "state = 'GONE'", "roles = 'admin'", "roles = 'null'"} {
+			execute(t, s, "UPDATE users SET kind = 'PERSON', state = 'ACTIVE', roles = '[]'")
+			execute(t, s, "UPDATE users SET "+set)
+			u, err := s.GetUser(t.Context(), storage.UserRef{TenantID: "acme", ID: "ada"})
+			if err != nil || u.State != "" || len(u.Roles) != 0 {
+				t.Errorf("%s: got %+v, %v", set, u, err)
+			}
+		}
+		execute(t, s, "UPDATE tenants SET state = 'LOST'")
+		if tenant, err := s.GetTenant(t.Context(), "acme"); err != nil || tenant.State != "" {
+			t.Errorf("tenant: got %+v, %v", tenant, err)
+		}
+		execute(t, s, "INSERT INTO roles ("+roleColumns+") VALUES ('acme', 'reader', '', '{\"*\":1}', 1, 0, 0)")
+		roles, err := s.GetRoles(t.Context(), "acme", []string{"reader"})
+		if err != nil || len(roles) != 1 || len(roles[0].Permissions) != 0 {
+			t.Errorf("role: got %+v, %v", roles, err)
+		}
+	})
+}

@@ -1,0 +1,149 @@
+package storagetest
+
+import (
+	"crypto/sha256"
+	"errors"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/keystile/keystile/storage"
+)
+
+// day is when the tests' records say that things happened, with more digits
+// than a store keeps.
+var day = time.Date(2026, 11, 24, 7, 8, 9, 123456789, time.FixedZone("elsewhere", 3600)) //nolint:gochecknoglobals // a constant, but for its type
+
+// kept is a time as a store gives it back.
+func kept(t time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return time.UnixMicro(t.UnixMicro()).UTC()
+}
+
+func digest(text string) storage.Digest { return sha256.Sum256([]byte(text)) }
+
+func newTenant(id string) *storage.Tenant {
+	return &storage.Tenant{ID: id, DisplayName: "Tenant " + id, State: storage.TenantActive, SecretPrefix: "ks"}
+}
+
+func newUser(tenantID, id string) *storage.User {
+	return &storage.User{
+		TenantID: tenantID, ID: id, DisplayName: "User " + id, Kind: storage.UserPerson, State: storage.UserActive,
+		Roles: []string{"developer"},
+	}
+}
+
+func newKey(tenantID, userID, id string) *storage.Key {
+	return &storage.Key{
+		ID: id, TenantID: tenantID, UserID: userID, DisplayName: "Key " + id, State: storage.KeyActive,
+		Secrets: []storage.Secret{newSecret(id)},
+	}
+}
+
+func newSecret(text string) storage.Secret {
+	return storage.Secret{Digest: digest(text), Prefix: "ks", LastFour: "wxyz", CreateTime: kept(day)}
+}
+
+// wholeKey has every field.
+func wholeKey(tenantID, userID, id string) *storage.Key {
+	k := newKey(tenantID, userID, id)
+	k.Scopes = []string{"orders.read", "orders.*"}
+	k.AllowedCIDRs = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("2001:db8::/32")}
+	k.Labels = map[string]string{"env": "prod", "ünïcode": "<&>\" ' \\ \u2028", "empty": ""}
+	k.State = storage.KeyRevoked
+	k.StartTime, k.ExpireTime, k.RevokeTime, k.DeleteTime = day, day.Add(time.Hour), day.Add(2*time.Hour), day.Add(3*time.Hour)
+	k.RevokeReason, k.RevokeNote = storage.RevokeKeyCompromise, "found in a repository"
+	k.CreatedBy = storage.UserRef{TenantID: storage.SystemTenant, ID: "admin"}
+	before := newSecret(id + " before")
+	before.EndTime, before.PepperID = day.Add(time.Minute), "pepper-1"
+	k.Secrets = append(k.Secrets, before)
+	return k
+}
+
+// keptKey is a key as a store gives it back.
+func keptKey(k *storage.Key) *storage.Key {
+	copied := *k
+	for _, each := range []*time.Time{
+		&copied.StartTime, &copied.ExpireTime, &copied.RevokeTime, &copied.DeleteTime, &copied.CreateTime, &copied.UpdateTime,
+	} {
+		*each = kept(*each)
+	}
+	copied.Secrets = nil
+	for _, s := range k.Secrets {
+		s.CreateTime, s.EndTime = kept(s.CreateTime), kept(s.EndTime)
+		copied.Secrets = append(copied.Secrets, s)
+	}
+	return &copied
+}
+
+// write runs a transaction that must succeed.
+func (s *suite) write(t *testing.T, change func(storage.Tx) error) int64 {
+	t.Helper()
+	revision, err := s.store.Write(t.Context(), change)
+	if err != nil {
+		t.Fatalf("Write: %v", err)
+	}
+	return revision
+}
+
+// refuse runs a transaction that must end in an error.
+func (s *suite) refuse(t *testing.T, want error, change func(storage.Tx) error) {
+	t.Helper()
+	if _, err := s.store.Write(t.Context(), change); !errors.Is(err, want) {
+		t.Errorf("Write: got error %v, want %v", err, want)
+	}
+}
+
+// populate makes tenant acme with user ada and the named keys.
+func (s *suite) populate(t *testing.T, keys ...string) {
+	t.Helper()
+	s.write(t, func(tx storage.Tx) error {
+		if err := errors.Join(tx.CreateTenant(newTenant("acme")), tx.CreateUser(newUser("acme", "ada"))); err != nil {
+			return err
+		}
+		for _, id := range keys {
+			if err := tx.CreateKey(newKey("acme", "ada", id)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (s *suite) key(t *testing.T, id string) *storage.Key {
+	t.Helper()
+	k, err := s.store.GetKey(t.Context(), id)
+	if err != nil {
+		t.Fatalf("GetKey(%q): %v", id, err)
+	}
+	return k
+}
+
+func (s *suite) position(t *testing.T) storage.Position {
+	t.Helper()
+	_, position, _, err := s.store.Snapshot(t.Context())
+	if err != nil {
+		t.Fatalf("Snapshot: %v", err)
+	}
+	return position
+}
+
+// same compares records; no list and an empty list are the same.
+func same(t *testing.T, what string, got, want any) {
+	t.Helper()
+	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty(), cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); diff != "" {
+		t.Errorf("%s differs (-want +got):\n%s", what, diff)
+	}
+}
+
+func wantError(t *testing.T, what string, got, want error) {
+	t.Helper()
+	if !errors.Is(got, want) {
+		t.Errorf("%s: got error %v, want %v", what, got, want)
+	}
+}

@@ -1,0 +1,65 @@
+package storagetest
+
+import (
+	"testing"
+
+	"github.com/keystile/keystile/storage"
+)
+
+// Backend is a kind of store to be tested.
+type Backend struct {
+	// Open gives an empty store, ready for use, that goes with the test.
+	Open func(t *testing.T) storage.Store
+	// AddRole adds a role to a store, as no Tx does yet.
+	AddRole func(t *testing.T, s storage.Store, role *storage.Role)
+	// Spoil makes a field of a record unreadable behind the store's back.
+	Spoil func(t *testing.T, s storage.Store, ref storage.ChangeRef)
+}
+
+// Run runs the suite. Each part has a store of its own.
+func Run(t *testing.T, b Backend) {
+	for _, part := range []struct {
+		name string
+		run  func(*testing.T, *suite)
+	}{
+		{"records come back as they were written", testRecords},
+		{"what is not there is not found", testNotFound},
+		{"ids are case-sensitive", testCaseSensitiveIDs},
+		{"digests compare byte by byte", testDigests},
+		{"ids and digests are taken once", testExists},
+		{"records need what they refer to", testReferences},
+		{"updates count versions", testUpdates},
+		{"secrets are forgotten and added", testSecrets},
+		{"values that can't be kept are refused", testInvalid},
+		{"what is read is a copy", testCopies},
+		{"lists of a tenant", testTenantLists},
+		{"roles", testRoles},
+		{"pages survive inserts", testPages},
+		{"peppers are counted", testPeppers},
+		{"an error leaves nothing behind", testRollback},
+		{"a cancelled call leaves nothing behind", testCancelled},
+		{"decisions on a count are made one after another", testCounting},
+		{"concurrent updates lose nothing", testConcurrentUpdates},
+		{"transactions that lock each other out are run again", testDeadlock},
+		{"revisions have no gaps", testRevisions},
+		{"a follower sees every change", testFollower},
+		{"a follower elsewhere takes a snapshot", testReset},
+		{"a snapshot is whole", testSnapshot},
+		{"a snapshot is of one moment", testOneMoment},
+		{"audit chains hold", testAuditChain},
+		{"audit events page", testAuditPages},
+		{"replies are remembered", testReplies},
+		{"unreadable records are refused, not lost", testUnreadable},
+		{"a closed store refuses", testClosed},
+	} {
+		t.Run(part.name, func(t *testing.T) {
+			part.run(t, &suite{Backend: b, store: b.Open(t)})
+		})
+	}
+}
+
+// suite is what one part of the tests works with.
+type suite struct {
+	Backend
+	store storage.Store
+}
