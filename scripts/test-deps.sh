@@ -85,7 +85,10 @@ install_as_root() {
 unpack_as_user() {
 	local tree=$deps/root state=$deps/apt
 	mkdir -p "$tree" "$state/lists/partial" "$state/cache/archives/partial" "$deps/bin"
-	local apt=(apt-get -qq -o "Dir::State::Lists=$state/lists" -o "Dir::Cache=$state/cache" -o Debug::NoLocking=1)
+	# What an administrator wants done after each run, such as emptying a cache,
+	# needs rights that are not there.
+	printf '#clear %s;\n' APT::Update::Pre-Invoke APT::Update::Post-Invoke APT::Update::Post-Invoke-Success >"$state/apt.conf"
+	local apt=(apt-get -qq -c "$state/apt.conf" -o "Dir::State::Lists=$state/lists" -o "Dir::Cache=$state/cache" -o Debug::NoLocking=1)
 	"${apt[@]}" update
 	# A simulated installation says which packages this machine lacks for it.
 	local wanted
@@ -109,7 +112,7 @@ unpack_as_user() {
 # starts it with the unpacked libraries. exec keeps the process the same one.
 wrap_programs() {
 	local tree=$1 libraries program name
-	libraries=$(find "$tree" -type f -name '*.so*' -printf '%h\n' | sort -u | grep -v '/postgresql/' | paste -sd: -)
+	libraries=$(find "$tree" -type f -name '*.so*' -printf '%h\n' | sort -u | sed '/\/postgresql\//d' | paste -sd: -)
 	while read -r program; do
 		name=$(basename "$program")
 		cat >"$deps/bin/$name" <<-EOF
