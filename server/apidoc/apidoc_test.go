@@ -91,11 +91,35 @@ type operation struct {
 	Parameters  []struct {
 		Name, In string
 		Required bool
+		Schema   struct{ Type, Format string }
 	}
 	RequestBody *struct {
-		Content map[string]struct{ Example json.RawMessage }
+		Required bool
+		Content  map[string]struct {
+			Example  json.RawMessage
+			Examples map[string]struct{ Value json.RawMessage }
+		}
 	} `json:"requestBody"`
 	Responses map[string]json.RawMessage
+}
+
+// bodies are the operation's examples, and an empty one where that will do.
+func (o *operation) bodies() []string {
+	if o.RequestBody == nil {
+		return []string{""}
+	}
+	var all []string
+	if !o.RequestBody.Required {
+		all = append(all, "")
+	}
+	media := o.RequestBody.Content["application/json"]
+	if media.Example != nil {
+		all = append(all, string(media.Example))
+	}
+	for _, e := range media.Examples {
+		all = append(all, string(e.Value))
+	}
+	return all
 }
 
 func operations(t *testing.T) map[string]operation {
@@ -172,8 +196,24 @@ func TestOperations(t *testing.T) {
 				t.Errorf("%s: no answer for %s", call, code)
 			}
 		}
-		if call == "DELETE /v1/keys/{id}" && !slices.Equal(query, []string{"etag", "requestId", "validateOnly"}) {
-			t.Errorf("%s: query %v", call, query)
+	}
+	for call, want := range map[string]string{
+		"DELETE /v1/keys/{id}":                  "etag requestId validateOnly",
+		"DELETE /v1/users/{id}":                 "tenantId etag cascade validateOnly",
+		"GET /v1/users/{id}":                    "tenantId",
+		"GET /v1/users":                         "tenantId pageSize pageToken filter showDeleted",
+		"GET /v1/tenants/{id}:policyViolations": "pageSize pageToken",
+		"GET /v1/subscriptions":                 "tenantId userId apiTenantId apiId pageSize pageToken filter",
+		"GET /v1/whoami":                        "",
+	} {
+		var query []string
+		for _, p := range all[call].Parameters {
+			if p.In == "query" {
+				query = append(query, p.Name)
+			}
+		}
+		if got := strings.Join(query, " "); got != want {
+			t.Errorf("%s: query %q, want %q", call, got, want)
 		}
 	}
 }

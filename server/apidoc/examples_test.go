@@ -25,35 +25,53 @@ func (reached) NewStream(context.Context, *grpc.StreamDesc, string, ...grpc.Call
 	return nil, status.Error(codes.AlreadyExists, "reached")
 }
 
-// TestDocumentLeadsToTheServer drives every call of the document, with its
-// example and all of its query parameters, through the REST door.
+// sample is a value that a parameter of the type takes.
+func sample(kind string) string {
+	switch kind {
+	case "boolean":
+		return "true"
+	case "integer":
+		return "1"
+	default:
+		return "a%20b%3D%22c%22"
+	}
+}
+
+// TestDocumentLeadsToTheServer drives every call of the document, with each of
+// its examples and all of its query parameters, through the REST door.
 func TestDocumentLeadsToTheServer(t *testing.T) {
 	door, err := rest.New(reached{}, rest.Options{NewRequestID: func() string { return "r" }})
 	if err != nil {
 		t.Fatal(err)
 	}
+	drive := func(method, target, body string, want int) {
+		t.Helper()
+		w := httptest.NewRecorder()
+		door.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), method, target, strings.NewReader(body)))
+		if w.Code != want {
+			t.Errorf("%s %s %s: got %d %s, want %d", method, target, body, w.Code, w.Body, want)
+		}
+	}
 	for call, op := range operations(t) {
 		method, path, _ := strings.Cut(call, " ")
 		target := strings.ReplaceAll(path, "{id}", "key_0123456789abcdefghjkmnpqrs")
-		body := ""
-		if op.RequestBody != nil {
-			body = string(op.RequestBody.Content["application/json"].Example)
-		}
 		separator := "?"
 		for _, p := range op.Parameters {
 			if p.In == "query" {
-				value := "1"
-				if strings.HasSuffix(p.Name, "Only") || strings.HasPrefix(p.Name, "show") {
-					value = "true"
-				}
-				target += separator + p.Name + "=" + value
+				target += separator + p.Name + "=" + sample(p.Schema.Type)
 				separator = "&"
 			}
 		}
-		w := httptest.NewRecorder()
-		door.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), method, target, strings.NewReader(body)))
-		if w.Code != http.StatusConflict {
-			t.Errorf("%s %s: got %d %s, want the RPC to be reached", method, target, w.Code, w.Body)
+		bodies := op.bodies()
+		if len(bodies) == 0 {
+			t.Errorf("%s: no example", call)
+		}
+		for _, body := range bodies {
+			// A conflict is what says that the RPC was reached.
+			drive(method, target, body, http.StatusConflict)
+		}
+		if op.RequestBody != nil && op.RequestBody.Required {
+			drive(method, target, "", http.StatusBadRequest)
 		}
 	}
 }

@@ -55,6 +55,9 @@ func (b *body) read(message proto.Message) *Problem {
 	if len(data) == 0 && b.exchange.route.bodyOptional {
 		return nil
 	}
+	if p := crowded(data); p != nil {
+		return p
+	}
 	if fault := readJSON(data, message); fault != nil {
 		return invalid(fault.Field, fault.Message)
 	}
@@ -62,7 +65,9 @@ func (b *body) read(message proto.Message) *Problem {
 }
 
 // agreesWithPath refuses a body that names another record than the path does.
-// The generated code would let the path win in silence.
+// The generated code would let the path win in silence. A parameter such as
+// "update.key.id" stands inside the body where the route's body is "update", and
+// as a whole where it is "*".
 func (b *body) agreesWithPath(m protoreflect.Message) *Problem {
 	for param, value := range b.exchange.params {
 		inside := strings.TrimPrefix(param, b.exchange.route.body+".")
@@ -114,14 +119,6 @@ func present(r *http.Request) bool {
 	}
 	n, err := io.ReadFull(r.Body, make([]byte, 1))
 	return n > 0 || err != nil && !errors.Is(err, io.EOF)
-}
-
-func bodyTooLarge(limit int64) *Problem {
-	return &Problem{
-		Status: http.StatusRequestEntityTooLarge,
-		Reason: reasonBodyTooLarge,
-		Detail: fmt.Sprintf("the body has more than %d bytes", limit),
-	}
 }
 
 // jsonMarshaler is the one form that this door speaks, whatever Content-Type a

@@ -3,6 +3,7 @@ package rest
 import (
 	"context"
 	"math"
+	"net/http"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
@@ -17,6 +18,8 @@ type exchange struct {
 	params    map[string]string
 	// query is the client's, not yet looked at.
 	query string
+	// writer is the server's own, which must hear of a body that is too long.
+	writer http.ResponseWriter
 	// refusal is what this package found wrong with the request.
 	refusal *Problem
 	// answered is the error that the gRPC call itself ended with.

@@ -22,7 +22,8 @@ type Options struct {
 	NewRequestID func() string
 	// Logger hears of panics. Nil logs nothing.
 	Logger *slog.Logger
-	// MaxBody bounds a request's body, in bytes. Zero is 1 MiB.
+	// MaxBody bounds a request's body, in bytes. Zero is 1 MiB. An import may
+	// have 8 MiB in any case.
 	MaxBody int64
 	// MaxTimeout bounds a call, and is the time of one that asks for none. Zero
 	// is 10 s.
@@ -92,7 +93,7 @@ func New(conn grpc.ClientConnInterface, opts Options) (http.Handler, error) {
 // ServeHTTP answers one call.
 func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a := &answer{ResponseWriter: w, head: r.Method == http.MethodHead}
-	e := &exchange{requestID: requestIDOf(r.Header, d.options.NewRequestID), query: r.URL.RawQuery}
+	e := &exchange{requestID: requestIDOf(r.Header, d.options.NewRequestID), query: r.URL.RawQuery, writer: w}
 	a.Header().Set(headerRequestID, e.requestID)
 	a.Header().Set("Cache-Control", "no-store")
 	a.Header().Set("X-Content-Type-Options", "nosniff")
@@ -105,7 +106,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithTimeout(withExchange(r.Context(), e), timeout)
 	defer cancel()
-	d.mux.ServeHTTP(a, d.inner(ctx, w, r, e))
+	d.mux.ServeHTTP(a, inner(ctx, r))
 }
 
 // admit looks at what can be judged before the route is known.
@@ -118,9 +119,6 @@ func (d *door) admit(r *http.Request, e *exchange) (timeout time.Duration, p *Pr
 	}
 	if timeout, p = callTimeout(r.Header, d.options.MaxTimeout); p != nil {
 		return 0, p
-	}
-	if r.ContentLength > d.options.MaxBody {
-		return 0, bodyTooLarge(d.options.MaxBody)
 	}
 	switch coding := r.Header.Get("Content-Encoding"); coding {
 	case "", "identity":
@@ -135,8 +133,9 @@ func (d *door) admit(r *http.Request, e *exchange) (timeout time.Duration, p *Pr
 
 // inner is the request as the generated code sees it: without a single header,
 // host or address of the client's, so that nothing can slip into the metadata
-// beside what the exchange holds.
-func (d *door) inner(ctx context.Context, w http.ResponseWriter, r *http.Request, e *exchange) *http.Request {
+// beside what the exchange holds. Its body has no bound yet: guard sets the
+// route's before anything is read.
+func inner(ctx context.Context, r *http.Request) *http.Request {
 	method := r.Method
 	if method == http.MethodHead {
 		method = http.MethodGet
@@ -156,7 +155,7 @@ func (d *door) inner(ctx context.Context, w http.ResponseWriter, r *http.Request
 		Proto:  r.Proto, ProtoMajor: r.ProtoMajor, ProtoMinor: r.ProtoMinor,
 		Header:        http.Header{},
 		ContentLength: r.ContentLength,
-		Body:          &body{Reader: http.MaxBytesReader(w, content, d.options.MaxBody), exchange: e},
+		Body:          content,
 	}).WithContext(ctx)
 }
 
@@ -172,6 +171,12 @@ func (d *door) guard(next runtime.HandlerFunc) runtime.HandlerFunc {
 			return
 		}
 		e.route, e.params = t, params
+		limit := t.bodyLimit(d.options.MaxBody)
+		if r.ContentLength > limit {
+			d.refuse(w, e, bodyTooLarge(limit))
+			return
+		}
+		r.Body = &body{Reader: http.MaxBytesReader(e.writer, r.Body, limit), exchange: e}
 		query, p := clearQuery(e.query, t, params)
 		if p == nil && t.body == "" && present(r) {
 			p = invalid(fieldBody, "must be empty; this call takes none")

@@ -19,6 +19,9 @@ type route struct {
 	body string
 	// bodyOptional lets an empty body stand for {}.
 	bodyOptional bool
+	// maxBody bounds the body where Options.MaxBody would be too tight. Zero is
+	// Options.MaxBody.
+	maxBody int64
 	// branch is the field of the request whose fields the query may name, where
 	// the path has selected one of a oneof; empty is the request itself.
 	branch string
@@ -61,10 +64,47 @@ func routes() []*route {
 		{method: "DELETE", pattern: "/v1/keys/{delete.id}", branch: "delete", request: manage},
 		{method: "GET", pattern: "/v1/keys/{id}", request: (&keystilev1.GetKeyRequest{}).ProtoReflect().Descriptor()},
 		{method: "GET", pattern: "/v1/keys", request: (&keystilev1.ListKeysRequest{}).ProtoReflect().Descriptor()},
+		{method: "POST", pattern: "/v1/keys:import", body: "*", maxBody: maxImportBody, request: (&keystilev1.ImportKeysRequest{}).ProtoReflect().Descriptor()},
+		{method: "GET", pattern: "/v1/whoami", request: (&keystilev1.WhoAmIRequest{}).ProtoReflect().Descriptor()},
+		{method: "POST", pattern: "/v1/keys:revokeSelf", body: "*", bodyOptional: true, request: (&keystilev1.RevokeSelfRequest{}).ProtoReflect().Descriptor()},
 		{method: "POST", pattern: "/v1/tenants", body: "*", request: (&keystilev1.CreateTenantRequest{}).ProtoReflect().Descriptor()},
 		{method: "GET", pattern: "/v1/tenants/{id}", request: (&keystilev1.GetTenantRequest{}).ProtoReflect().Descriptor()},
+		{method: "GET", pattern: "/v1/tenants", request: (&keystilev1.ListTenantsRequest{}).ProtoReflect().Descriptor()},
+		{method: "PATCH", pattern: "/v1/tenants/{tenant.id}", body: "*", request: (&keystilev1.UpdateTenantRequest{}).ProtoReflect().Descriptor()},
+		{method: "DELETE", pattern: "/v1/tenants/{id}", request: (&keystilev1.DeleteTenantRequest{}).ProtoReflect().Descriptor()},
 		{method: "POST", pattern: "/v1/users", body: "*", request: (&keystilev1.CreateUserRequest{}).ProtoReflect().Descriptor()},
 		{method: "GET", pattern: "/v1/users/{id}", request: (&keystilev1.GetUserRequest{}).ProtoReflect().Descriptor()},
+		{method: "GET", pattern: "/v1/users", request: (&keystilev1.ListUsersRequest{}).ProtoReflect().Descriptor()},
+		{method: "PATCH", pattern: "/v1/users/{user.id}", body: "*", request: (&keystilev1.UpdateUserRequest{}).ProtoReflect().Descriptor()},
+		{method: "DELETE", pattern: "/v1/users/{id}", request: (&keystilev1.DeleteUserRequest{}).ProtoReflect().Descriptor()},
+		{method: "POST", pattern: "/v1/roles", body: "*", request: (&keystilev1.CreateRoleRequest{}).ProtoReflect().Descriptor()},
+		{method: "GET", pattern: "/v1/roles/{id}", request: (&keystilev1.GetRoleRequest{}).ProtoReflect().Descriptor()},
+		{method: "GET", pattern: "/v1/roles", request: (&keystilev1.ListRolesRequest{}).ProtoReflect().Descriptor()},
+		{method: "PATCH", pattern: "/v1/roles/{role.id}", body: "*", request: (&keystilev1.UpdateRoleRequest{}).ProtoReflect().Descriptor()},
+		{method: "DELETE", pattern: "/v1/roles/{id}", request: (&keystilev1.DeleteRoleRequest{}).ProtoReflect().Descriptor()},
+		{method: "POST", pattern: "/v1/apis", body: "*", request: (&keystilev1.CreateApiRequest{}).ProtoReflect().Descriptor()},
+		{method: "GET", pattern: "/v1/apis/{id}", request: (&keystilev1.GetApiRequest{}).ProtoReflect().Descriptor()},
+		{method: "GET", pattern: "/v1/apis", request: (&keystilev1.ListApisRequest{}).ProtoReflect().Descriptor()},
+		{method: "PATCH", pattern: "/v1/apis/{api.id}", body: "*", request: (&keystilev1.UpdateApiRequest{}).ProtoReflect().Descriptor()},
+		{method: "DELETE", pattern: "/v1/apis/{id}", request: (&keystilev1.DeleteApiRequest{}).ProtoReflect().Descriptor()},
+		{method: "POST", pattern: "/v1/subscriptions", body: "*", request: (&keystilev1.CreateSubscriptionRequest{}).ProtoReflect().Descriptor()},
+		{method: "GET", pattern: "/v1/subscriptions/{id}", request: (&keystilev1.GetSubscriptionRequest{}).ProtoReflect().Descriptor()},
+		{method: "GET", pattern: "/v1/subscriptions", request: (&keystilev1.ListSubscriptionsRequest{}).ProtoReflect().Descriptor()},
+		{method: "PATCH", pattern: "/v1/subscriptions/{subscription.id}", body: "*", request: (&keystilev1.UpdateSubscriptionRequest{}).ProtoReflect().Descriptor()},
+		{method: "DELETE", pattern: "/v1/subscriptions/{id}", request: (&keystilev1.DeleteSubscriptionRequest{}).ProtoReflect().Descriptor()},
+		{method: "POST", pattern: "/v1/tenants/{id}:suspend", body: "*", bodyOptional: true, request: (&keystilev1.SuspendTenantRequest{}).ProtoReflect().Descriptor()},
+		{method: "POST", pattern: "/v1/tenants/{id}:activate", body: "*", bodyOptional: true, request: (&keystilev1.ActivateTenantRequest{}).ProtoReflect().Descriptor()},
+		{method: "POST", pattern: "/v1/users/{id}:suspend", body: "*", bodyOptional: true, request: (&keystilev1.SuspendUserRequest{}).ProtoReflect().Descriptor()},
+		{method: "POST", pattern: "/v1/users/{id}:activate", body: "*", bodyOptional: true, request: (&keystilev1.ActivateUserRequest{}).ProtoReflect().Descriptor()},
+		{method: "POST", pattern: "/v1/apis/{id}:deprecate", body: "*", bodyOptional: true, request: (&keystilev1.DeprecateApiRequest{}).ProtoReflect().Descriptor()},
+		{method: "POST", pattern: "/v1/apis/{id}:retire", body: "*", bodyOptional: true, request: (&keystilev1.RetireApiRequest{}).ProtoReflect().Descriptor()},
+		{method: "POST", pattern: "/v1/subscriptions/{id}:approve", body: "*", bodyOptional: true, request: (&keystilev1.ApproveSubscriptionRequest{}).ProtoReflect().Descriptor()},
+		{method: "POST", pattern: "/v1/subscriptions/{id}:reject", body: "*", bodyOptional: true, request: (&keystilev1.RejectSubscriptionRequest{}).ProtoReflect().Descriptor()},
+		{method: "POST", pattern: "/v1/subscriptions/{id}:pause", body: "*", bodyOptional: true, request: (&keystilev1.PauseSubscriptionRequest{}).ProtoReflect().Descriptor()},
+		{method: "POST", pattern: "/v1/subscriptions/{id}:resume", body: "*", bodyOptional: true, request: (&keystilev1.ResumeSubscriptionRequest{}).ProtoReflect().Descriptor()},
+		{method: "GET", pattern: "/v1/tenants/{id}:policyViolations", request: (&keystilev1.ListPolicyViolationsRequest{}).ProtoReflect().Descriptor()},
+		{method: "POST", pattern: "/v1/tenants:purge", body: "*", bodyOptional: true, request: (&keystilev1.PurgeDeletedRequest{}).ProtoReflect().Descriptor()},
+		{method: "POST", pattern: "/v1/keys:explain", body: "*", request: (&keystilev1.ExplainRequest{}).ProtoReflect().Descriptor()},
 		{method: "GET", pattern: "/v1/auditEvents", request: (&keystilev1.ListAuditEventsRequest{}).ProtoReflect().Descriptor()},
 		{method: "GET", pattern: "/v1/auditEvents:verify", request: (&keystilev1.VerifyAuditChainRequest{}).ProtoReflect().Descriptor()},
 		{method: "GET", pattern: "/v1/auditEvents:head", request: (&keystilev1.GetAuditHeadRequest{}).ProtoReflect().Descriptor()},

@@ -19,6 +19,20 @@ func FuzzReadJSON(f *testing.F) {
 		&keystilev1.ManageKeyRequest{}, &keystilev1.CreateKey{}, &keystilev1.UpdateKey{}, &keystilev1.RotateKey{}, &keystilev1.RevokeKey{},
 		&keystilev1.CheckKeyRequest{}, &keystilev1.CheckKeysRequest{}, &keystilev1.CreateUserRequest{}, &keystilev1.AuditEvent{},
 	}
+	// Newer messages have the bytes at the end, so that what was found earlier
+	// still means the same.
+	newer := []proto.Message{
+		&keystilev1.CreateApiRequest{}, &keystilev1.ImportKeysRequest{}, &keystilev1.UpdateTenantRequest{}, &keystilev1.ExplainRequest{},
+		&keystilev1.CreateSubscriptionRequest{}, &keystilev1.UpdateRoleRequest{}, &keystilev1.DeprecateApiRequest{}, &keystilev1.PurgeDeletedRequest{},
+	}
+	const firstNewer = 200
+	for i, seed := range []string{
+		`{"api":{"routes":[{"hosts":["a"]},{"hosts":[ 7 , "b"]}]}}`, `{"keys":[{"labels":{"a":"b"}},{"expireTime":1}]}`,
+		`{"tenant":{"keyPolicy":{"maxLifetime":"1s","maxKeysPerUser":1.5}}}`, `{"check":{"request":{"method":7}}}`,
+		`{"subscription":{"apiTenantId":[]}}`, `{"role":{"permissions":["a",null]}}`, `{"sunsetTime":"x"}`, `{"retention":"1h"}`,
+	} {
+		f.Add(byte(firstNewer+i), []byte(seed))
+	}
 	for i, seed := range []string{
 		`{"create":{"key":{"tenantId":"acme","labels":{"a":"b"}}}}`, `{"key":{"allowedCidrs":["::/0",7]}}`, `{"updateMask":"a,b"}`, `{"gracePeriod":"1s"}`,
 		`{"reason":"KEY_COMPROMISE"}`, `{"cost":1.0e2}`, `{"checks":[{"key":"a"},null]}`, `{"user":{"kind":2}}`, `{"before":{"a":[null,{"b":1}]}}`,
@@ -29,6 +43,9 @@ func FuzzReadJSON(f *testing.F) {
 	field := regexp.MustCompile(`^[A-Za-z0-9_$@?.()\[\]-]{1,200}$`)
 	f.Fuzz(func(t *testing.T, which byte, data []byte) {
 		prototype := messages[int(which)%len(messages)].ProtoReflect().Type()
+		if which >= firstNewer {
+			prototype = newer[int(which-firstNewer)%len(newer)].ProtoReflect().Type()
+		}
 		want := prototype.New().Interface()
 		err := protojson.Unmarshal(data, want)
 		got := prototype.New().Interface()

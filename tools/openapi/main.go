@@ -28,7 +28,7 @@ func generate(gen *protogen.Plugin, rulesFile string) error {
 	if err != nil {
 		return err
 	}
-	doc, err := document(rules, servicesOf(rules))
+	doc, err := document(rules)
 	if err != nil {
 		return err
 	}
@@ -43,17 +43,4 @@ func generate(gen *protogen.Plugin, rulesFile string) error {
 	pretty.WriteByte('\n')
 	_, err = gen.NewGeneratedFile("openapi.json", "").Write(pretty.Bytes())
 	return err
-}
-
-// servicesOf lists the services in the order of their first rule.
-func servicesOf(rules []*rule) []*protogen.Service {
-	var found []*protogen.Service
-	seen := map[*protogen.Service]bool{}
-	for _, r := range rules {
-		if s := r.method.Parent; !seen[s] {
-			seen[s] = true
-			found = append(found, s)
-		}
-	}
-	return found
 }

@@ -31,8 +31,11 @@ func TestAnswersFitTheirSchemas(t *testing.T) {
 	}
 	for schema, text := range map[string]string{
 		"CheckKeyResponse": `{"allowed":false,"reason":"KEY_EXPIRED","message":"","remedy":"","documentationUrl":"","decisionId":"","identity":null,` +
-			`"warnings":[],"expireTime":null,"freshness":null,"missingPermission":"","missingFrom":""}`,
-		"GetKeyResponse": `{"key":null}`,
+			`"warnings":[],"expireTime":null,"freshness":null,"missingPermission":"","missingFrom":"",` +
+			`"apiId":"","apiTenantId":"","routePath":"","pathParameters":{}}`,
+		"GetKeyResponse":     `{"key":null}`,
+		"DeleteUserResponse": `{"user":null,"cascade":{"users":"0","keys":"2","roles":"0","apis":"0","subscriptions":"0"},"note":"","revision":"7"}`,
+		"ExplainResponse":    `{"verdict":null,"steps":[],"past":null}`,
 	} {
 		var value any
 		if err := json.Unmarshal([]byte(text), &value); err != nil {
@@ -71,5 +74,31 @@ func TestExamplesBelongToOperations(t *testing.T) {
 	}
 	for id := range examples {
 		t.Errorf("%s: no operation has this example's name", id)
+	}
+}
+
+// The calls about one collection stand under one tag, and every tag has some.
+func TestTags(t *testing.T) {
+	doc, err := openapi3.NewLoader().LoadFromFile(documentFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	used := map[string]bool{}
+	for path, item := range doc.Paths.Map() {
+		for verb, op := range item.Operations() {
+			if len(op.Tags) != 1 || op.Tags[0] != tagOf(path) || op.Tags[0] == "" {
+				t.Errorf("%s %s: tags %v", verb, path, op.Tags)
+			}
+			used[tagOf(path)] = true
+		}
+	}
+	for _, declared := range doc.Tags {
+		if !used[declared.Name] || declared.Description == "" {
+			t.Errorf("the tag %s has no call or no description", declared.Name)
+		}
+		delete(used, declared.Name)
+	}
+	for name := range used {
+		t.Errorf("the tag %s is not declared", name)
 	}
 }

@@ -1,11 +1,9 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 
-	"google.golang.org/protobuf/compiler/protogen"
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
@@ -13,7 +11,7 @@ import (
 func operation(r *rule, s *schemas) *object {
 	id := r.operation()
 	summary, rest := sentences(s.prose(r.comments()))
-	op := obj("tags", []string{tag(r.method.Parent)}, "operationId", id).setText("summary", summary).setText("description", rest)
+	op := obj("tags", []string{tagOf(r.path)}, "operationId", id).setText("summary", summary).setText("description", rest)
 	if strings.HasPrefix(id, "check") {
 		// Whether a check needs a caller's key is the operator's choice.
 		op.set("security", []any{obj(), obj("bearer", []string{})})
@@ -23,16 +21,11 @@ func operation(r *rule, s *schemas) *object {
 	}
 	if r.body != "" {
 		media := obj("schema", s.message(r.request()))
-		if text, ok := requestExamples()[id]; ok {
-			media.set("example", json.RawMessage(text))
-		}
-		// Where the path says all that must be said, the body may be left out.
-		op.set("requestBody", obj("required", len(r.bound) == 0 || r.verb == "patch", "content", obj("application/json", media)))
+		addExamples(media, requestExamples()[id])
+		op.set("requestBody", obj("required", !r.bodyOptional(), "content", obj("application/json", media)))
 	}
 	answer := obj("schema", s.message(r.method.Output))
-	if text, ok := answerExamples()[id]; ok {
-		answer.set("example", json.RawMessage(text))
-	}
+	addExamples(answer, answerExamples()[id])
 	answers := obj("200", obj("description", "The answer.", "headers", requestIDHeader(), "content", obj("application/json", answer)))
 	for _, code := range errorCodes(r) {
 		answers.set(code, obj("$ref", "#/components/responses/Problem"+code))
@@ -68,11 +61,10 @@ func parameters(r *rule, s *schemas) []any {
 // errorCodes are the answers to expect of a call beside the good one.
 func errorCodes(r *rule) []string {
 	codes := []string{"400", "401", "403"}
-	if len(r.bound) > 0 || r.operation() == "manageKey" {
+	if op := r.operation(); len(r.bound) > 0 || op == "manageKey" || op == "explain" {
 		codes = append(codes, "404")
 	}
-	writes := r.method.GoName == "ManageKey" || strings.HasPrefix(r.method.GoName, "Create")
-	if writes {
+	if r.guarded() {
 		codes = append(codes, "409")
 	}
 	if r.body != "" {
@@ -80,9 +72,6 @@ func errorCodes(r *rule) []string {
 	}
 	return append(codes, "429", "503")
 }
-
-// tag groups a service's calls: KeyService is "Key".
-func tag(s *protogen.Service) string { return strings.TrimSuffix(s.GoName, "Service") }
 
 // sentences splits a comment into its first sentence, without the name that Go
 // style begins with, and the rest.
@@ -100,21 +89,38 @@ func requestIDHeader() *object {
 	return obj("X-Request-Id", obj("description", "The name of this call in logs: the client's own, or a new one.", "schema", obj("type", "string")))
 }
 
+// byTag is the rules in the order of their tags, and inside one as in http.yaml.
+func byTag(rules []*rule) []*rule {
+	var sorted []*rule
+	for _, t := range tags() {
+		for _, r := range rules {
+			if tagOf(r.path) == t.name {
+				sorted = append(sorted, r)
+			}
+		}
+	}
+	return sorted
+}
+
 // document is the whole of it.
-func document(rules []*rule, services []*protogen.Service) (*object, error) {
+func document(rules []*rule) (*object, error) {
 	s := newSchemas(rules)
 	paths := obj()
 	for _, r := range rules {
+		if tagOf(r.path) == "" {
+			return nil, fmt.Errorf("%s belongs to no tag", r.path)
+		}
+	}
+	for _, r := range byTag(rules) {
 		item := paths.child(r.publicPath())
 		if _, twice := item.values[r.verb]; twice {
 			return nil, fmt.Errorf("%s %s stands twice", r.verb, r.publicPath())
 		}
 		item.set(r.verb, operation(r, s))
 	}
-	var tags []any
-	for _, service := range services {
-		_, about, _ := strings.Cut(s.prose(service.Comments.Leading), " ")
-		tags = append(tags, obj("name", tag(service), "description", strings.ToUpper(about[:1])+about[1:]))
+	var list []any
+	for _, t := range tags() {
+		list = append(list, obj("name", t.name, "description", t.about))
 	}
 	addProblem(s.made)
 	return obj(
@@ -126,7 +132,7 @@ func document(rules []*rule, services []*protogen.Service) (*object, error) {
 		),
 		"servers", []any{obj("url", "/")},
 		"security", []any{obj("bearer", []string{})},
-		"tags", tags,
+		"tags", list,
 		"paths", paths,
 		"components", obj(
 			"securitySchemes", obj("bearer", obj("type", "http", "scheme", "bearer", "description", "An API key of Keystile's own: `Authorization: Bearer ks_...`.")),

@@ -48,7 +48,7 @@ func problemAnswers() *object {
 		{"403", "The key may not do this.", nil},
 		{"404", "There is no such record, or none that the caller may know of.", nil},
 		{"409", "The record exists already, or has changed: its etag is another.", nil},
-		{"413", "The body is larger than 1 MiB.", nil},
+		{"413", "The body is larger than 1 MiB, or than 8 MiB for an import.", nil},
 		{"429", "Too many calls, or a quota is used up.", retry},
 		{"503", "Nothing could be decided, because the store is out of reach. This is never a refusal.", retry},
 		{"", "Any other error.", nil},

@@ -18,7 +18,7 @@ type rule struct {
 	method *protogen.Method
 	// branch is the request's field that the path or body selects, or nil.
 	branch *protogen.Field
-	// bound are the path's parameters, from inside the branch.
+	// bound are the path's parameters, seen from the branch where there is one.
 	bound map[string]bool
 }
 
@@ -93,8 +93,9 @@ func newRule(b binding, m *protogen.Method) (*rule, error) {
 	}
 	for _, p := range parameter.FindAllStringSubmatch(r.path, -1) {
 		first, inside, nested := strings.Cut(p[1], ".")
-		if !nested {
-			r.bound[first] = true
+		if !nested || b.Body == "*" {
+			// The body is the whole request, whatever in it the path names.
+			r.bound[p[1]] = true
 			continue
 		}
 		selected = first
@@ -114,6 +115,23 @@ func (r *rule) request() *protogen.Message {
 		return r.branch.Message
 	}
 	return r.method.Input
+}
+
+// bodyOptional tells whether the call may come without a body: where the path
+// says all that must be said, or nothing must.
+func (r *rule) bodyOptional() bool {
+	switch r.operation() {
+	case "purgeDeleted", "revokeSelf":
+		return true
+	default:
+		return len(r.bound) > 0 && r.verb != "patch"
+	}
+}
+
+// guarded tells whether the call can collide with another one: it takes an etag
+// or a name that makes it safe to repeat.
+func (r *rule) guarded() bool {
+	return r.operation() == "manageKey" || fieldOf(r.request(), "etag") != nil || fieldOf(r.request(), "request_id") != nil
 }
 
 // publicPath has the path's parameters under short names: {update.key.id} is

@@ -9,6 +9,8 @@ package keystilev1
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
+	fieldmaskpb "google.golang.org/protobuf/types/known/fieldmaskpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
@@ -22,196 +24,90 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-type Tenant_State int32
+type ExplainStep_Outcome int32
 
 const (
-	Tenant_STATE_UNSPECIFIED Tenant_State = 0
-	Tenant_ACTIVE            Tenant_State = 1
-	// None of its keys is accepted.
-	Tenant_SUSPENDED Tenant_State = 2
-	Tenant_DELETED   Tenant_State = 3
+	ExplainStep_OUTCOME_UNSPECIFIED ExplainStep_Outcome = 0
+	ExplainStep_PASSED              ExplainStep_Outcome = 1
+	// This step refuses.
+	ExplainStep_FAILED ExplainStep_Outcome = 2
+	// The question does not call for it.
+	ExplainStep_NOT_ASKED ExplainStep_Outcome = 3
+	// An earlier step left nothing to look at.
+	ExplainStep_NOT_REACHED ExplainStep_Outcome = 4
 )
 
-// Enum value maps for Tenant_State.
+// Enum value maps for ExplainStep_Outcome.
 var (
-	Tenant_State_name = map[int32]string{
-		0: "STATE_UNSPECIFIED",
-		1: "ACTIVE",
-		2: "SUSPENDED",
-		3: "DELETED",
+	ExplainStep_Outcome_name = map[int32]string{
+		0: "OUTCOME_UNSPECIFIED",
+		1: "PASSED",
+		2: "FAILED",
+		3: "NOT_ASKED",
+		4: "NOT_REACHED",
 	}
-	Tenant_State_value = map[string]int32{
-		"STATE_UNSPECIFIED": 0,
-		"ACTIVE":            1,
-		"SUSPENDED":         2,
-		"DELETED":           3,
+	ExplainStep_Outcome_value = map[string]int32{
+		"OUTCOME_UNSPECIFIED": 0,
+		"PASSED":              1,
+		"FAILED":              2,
+		"NOT_ASKED":           3,
+		"NOT_REACHED":         4,
 	}
 )
 
-func (x Tenant_State) Enum() *Tenant_State {
-	p := new(Tenant_State)
+func (x ExplainStep_Outcome) Enum() *ExplainStep_Outcome {
+	p := new(ExplainStep_Outcome)
 	*p = x
 	return p
 }
 
-func (x Tenant_State) String() string {
+func (x ExplainStep_Outcome) String() string {
 	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
 }
 
-func (Tenant_State) Descriptor() protoreflect.EnumDescriptor {
+func (ExplainStep_Outcome) Descriptor() protoreflect.EnumDescriptor {
 	return file_keystile_v1_directory_service_proto_enumTypes[0].Descriptor()
 }
 
-func (Tenant_State) Type() protoreflect.EnumType {
+func (ExplainStep_Outcome) Type() protoreflect.EnumType {
 	return &file_keystile_v1_directory_service_proto_enumTypes[0]
 }
 
-func (x Tenant_State) Number() protoreflect.EnumNumber {
+func (x ExplainStep_Outcome) Number() protoreflect.EnumNumber {
 	return protoreflect.EnumNumber(x)
 }
 
-// Deprecated: Use Tenant_State.Descriptor instead.
-func (Tenant_State) EnumDescriptor() ([]byte, []int) {
-	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{0, 0}
-}
-
-type User_Kind int32
-
-const (
-	User_KIND_UNSPECIFIED User_Kind = 0
-	User_PERSON           User_Kind = 1
-	User_SERVICE_ACCOUNT  User_Kind = 2
-)
-
-// Enum value maps for User_Kind.
-var (
-	User_Kind_name = map[int32]string{
-		0: "KIND_UNSPECIFIED",
-		1: "PERSON",
-		2: "SERVICE_ACCOUNT",
-	}
-	User_Kind_value = map[string]int32{
-		"KIND_UNSPECIFIED": 0,
-		"PERSON":           1,
-		"SERVICE_ACCOUNT":  2,
-	}
-)
-
-func (x User_Kind) Enum() *User_Kind {
-	p := new(User_Kind)
-	*p = x
-	return p
-}
-
-func (x User_Kind) String() string {
-	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
-}
-
-func (User_Kind) Descriptor() protoreflect.EnumDescriptor {
-	return file_keystile_v1_directory_service_proto_enumTypes[1].Descriptor()
-}
-
-func (User_Kind) Type() protoreflect.EnumType {
-	return &file_keystile_v1_directory_service_proto_enumTypes[1]
-}
-
-func (x User_Kind) Number() protoreflect.EnumNumber {
-	return protoreflect.EnumNumber(x)
-}
-
-// Deprecated: Use User_Kind.Descriptor instead.
-func (User_Kind) EnumDescriptor() ([]byte, []int) {
+// Deprecated: Use ExplainStep_Outcome.Descriptor instead.
+func (ExplainStep_Outcome) EnumDescriptor() ([]byte, []int) {
 	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{1, 0}
 }
 
-type User_State int32
-
-const (
-	User_STATE_UNSPECIFIED User_State = 0
-	User_ACTIVE            User_State = 1
-	User_SUSPENDED         User_State = 2
-	User_DELETED           User_State = 3
-)
-
-// Enum value maps for User_State.
-var (
-	User_State_name = map[int32]string{
-		0: "STATE_UNSPECIFIED",
-		1: "ACTIVE",
-		2: "SUSPENDED",
-		3: "DELETED",
-	}
-	User_State_value = map[string]int32{
-		"STATE_UNSPECIFIED": 0,
-		"ACTIVE":            1,
-		"SUSPENDED":         2,
-		"DELETED":           3,
-	}
-)
-
-func (x User_State) Enum() *User_State {
-	p := new(User_State)
-	*p = x
-	return p
-}
-
-func (x User_State) String() string {
-	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
-}
-
-func (User_State) Descriptor() protoreflect.EnumDescriptor {
-	return file_keystile_v1_directory_service_proto_enumTypes[2].Descriptor()
-}
-
-func (User_State) Type() protoreflect.EnumType {
-	return &file_keystile_v1_directory_service_proto_enumTypes[2]
-}
-
-func (x User_State) Number() protoreflect.EnumNumber {
-	return protoreflect.EnumNumber(x)
-}
-
-// Deprecated: Use User_State.Descriptor instead.
-func (User_State) EnumDescriptor() ([]byte, []int) {
-	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{1, 1}
-}
-
-// Tenant is the unit of isolation.
-type Tenant struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// [a-z]([a-z0-9-]{0,61}[a-z0-9])?, globally unique.
-	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// A name for people, at most 256 bytes.
-	DisplayName string `protobuf:"bytes,2,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
-	// Output only.
-	State Tenant_State `protobuf:"varint,3,opt,name=state,proto3,enum=keystile.v1.Tenant_State" json:"state,omitempty"`
-	// What this tenant's secrets begin with: [a-z][a-z0-9_]{0,15}, not beginning
-	// with "keystile". Default "ks".
-	SecretPrefix string `protobuf:"bytes,4,opt,name=secret_prefix,json=secretPrefix,proto3" json:"secret_prefix,omitempty"`
-	// Output only.
-	Etag string `protobuf:"bytes,5,opt,name=etag,proto3" json:"etag,omitempty"`
-	// Output only.
-	CreateTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
-	// Output only.
-	UpdateTime    *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
+// Cascade says what a deletion took along.
+type Cascade struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Users         int64                  `protobuf:"varint,1,opt,name=users,proto3" json:"users,omitempty"`
+	Keys          int64                  `protobuf:"varint,2,opt,name=keys,proto3" json:"keys,omitempty"`
+	Roles         int64                  `protobuf:"varint,3,opt,name=roles,proto3" json:"roles,omitempty"`
+	Apis          int64                  `protobuf:"varint,4,opt,name=apis,proto3" json:"apis,omitempty"`
+	Subscriptions int64                  `protobuf:"varint,5,opt,name=subscriptions,proto3" json:"subscriptions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *Tenant) Reset() {
-	*x = Tenant{}
+func (x *Cascade) Reset() {
+	*x = Cascade{}
 	mi := &file_keystile_v1_directory_service_proto_msgTypes[0]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *Tenant) String() string {
+func (x *Cascade) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*Tenant) ProtoMessage() {}
+func (*Cascade) ProtoMessage() {}
 
-func (x *Tenant) ProtoReflect() protoreflect.Message {
+func (x *Cascade) ProtoReflect() protoreflect.Message {
 	mi := &file_keystile_v1_directory_service_proto_msgTypes[0]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -223,98 +119,81 @@ func (x *Tenant) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use Tenant.ProtoReflect.Descriptor instead.
-func (*Tenant) Descriptor() ([]byte, []int) {
+// Deprecated: Use Cascade.ProtoReflect.Descriptor instead.
+func (*Cascade) Descriptor() ([]byte, []int) {
 	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{0}
 }
 
-func (x *Tenant) GetId() string {
+func (x *Cascade) GetUsers() int64 {
 	if x != nil {
-		return x.Id
+		return x.Users
 	}
-	return ""
+	return 0
 }
 
-func (x *Tenant) GetDisplayName() string {
+func (x *Cascade) GetKeys() int64 {
 	if x != nil {
-		return x.DisplayName
+		return x.Keys
 	}
-	return ""
+	return 0
 }
 
-func (x *Tenant) GetState() Tenant_State {
+func (x *Cascade) GetRoles() int64 {
 	if x != nil {
-		return x.State
+		return x.Roles
 	}
-	return Tenant_STATE_UNSPECIFIED
+	return 0
 }
 
-func (x *Tenant) GetSecretPrefix() string {
+func (x *Cascade) GetApis() int64 {
 	if x != nil {
-		return x.SecretPrefix
+		return x.Apis
 	}
-	return ""
+	return 0
 }
 
-func (x *Tenant) GetEtag() string {
+func (x *Cascade) GetSubscriptions() int64 {
 	if x != nil {
-		return x.Etag
+		return x.Subscriptions
 	}
-	return ""
+	return 0
 }
 
-func (x *Tenant) GetCreateTime() *timestamppb.Timestamp {
-	if x != nil {
-		return x.CreateTime
-	}
-	return nil
-}
-
-func (x *Tenant) GetUpdateTime() *timestamppb.Timestamp {
-	if x != nil {
-		return x.UpdateTime
-	}
-	return nil
-}
-
-// User is who a key belongs to.
-type User struct {
+// ExplainStep is one step of a decision.
+type ExplainStep struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Unique inside the tenant, case-sensitive: 1 to 64 of [A-Za-z0-9._@-],
-	// beginning with a letter or digit.
-	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// Defaults to the caller's own tenant on create.
-	TenantId    string    `protobuf:"bytes,2,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
-	DisplayName string    `protobuf:"bytes,3,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
-	Kind        User_Kind `protobuf:"varint,4,opt,name=kind,proto3,enum=keystile.v1.User_Kind" json:"kind,omitempty"`
-	// Output only.
-	State User_State `protobuf:"varint,5,opt,name=state,proto3,enum=keystile.v1.User_State" json:"state,omitempty"`
-	// Names of roles: admin, developer, guest. At most 32.
-	Roles []string `protobuf:"bytes,6,rep,name=roles,proto3" json:"roles,omitempty"`
-	// Output only.
-	Etag string `protobuf:"bytes,7,opt,name=etag,proto3" json:"etag,omitempty"`
-	// Output only.
-	CreateTime *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
-	// Output only.
-	UpdateTime    *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
+	// What the step asks, in a few words.
+	Name    string              `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Outcome ExplainStep_Outcome `protobuf:"varint,2,opt,name=outcome,proto3,enum=keystile.v1.ExplainStep_Outcome" json:"outcome,omitempty"`
+	// The reason that the step gives when it refuses.
+	Reason Verdict_Reason `protobuf:"varint,3,opt,name=reason,proto3,enum=keystile.v1.Verdict_Reason" json:"reason,omitempty"`
+	// The first failed step, which decided.
+	Decisive bool `protobuf:"varint,4,opt,name=decisive,proto3" json:"decisive,omitempty"`
+	// What was found, for administrators.
+	Detail string `protobuf:"bytes,5,opt,name=detail,proto3" json:"detail,omitempty"`
+	// The record that decided, as "key/key_...", "user/acme/ada".
+	Record string `protobuf:"bytes,6,opt,name=record,proto3" json:"record,omitempty"`
+	// What to change, and who may.
+	Cure          string `protobuf:"bytes,7,opt,name=cure,proto3" json:"cure,omitempty"`
+	CuredBy       string `protobuf:"bytes,8,opt,name=cured_by,json=curedBy,proto3" json:"cured_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *User) Reset() {
-	*x = User{}
+func (x *ExplainStep) Reset() {
+	*x = ExplainStep{}
 	mi := &file_keystile_v1_directory_service_proto_msgTypes[1]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *User) String() string {
+func (x *ExplainStep) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*User) ProtoMessage() {}
+func (*ExplainStep) ProtoMessage() {}
 
-func (x *User) ProtoReflect() protoreflect.Message {
+func (x *ExplainStep) ProtoReflect() protoreflect.Message {
 	mi := &file_keystile_v1_directory_service_proto_msgTypes[1]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -326,86 +205,231 @@ func (x *User) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use User.ProtoReflect.Descriptor instead.
-func (*User) Descriptor() ([]byte, []int) {
+// Deprecated: Use ExplainStep.ProtoReflect.Descriptor instead.
+func (*ExplainStep) Descriptor() ([]byte, []int) {
 	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{1}
 }
 
-func (x *User) GetId() string {
+func (x *ExplainStep) GetName() string {
 	if x != nil {
-		return x.Id
+		return x.Name
 	}
 	return ""
 }
 
-func (x *User) GetTenantId() string {
+func (x *ExplainStep) GetOutcome() ExplainStep_Outcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return ExplainStep_OUTCOME_UNSPECIFIED
+}
+
+func (x *ExplainStep) GetReason() Verdict_Reason {
+	if x != nil {
+		return x.Reason
+	}
+	return Verdict_REASON_UNSPECIFIED
+}
+
+func (x *ExplainStep) GetDecisive() bool {
+	if x != nil {
+		return x.Decisive
+	}
+	return false
+}
+
+func (x *ExplainStep) GetDetail() string {
+	if x != nil {
+		return x.Detail
+	}
+	return ""
+}
+
+func (x *ExplainStep) GetRecord() string {
+	if x != nil {
+		return x.Record
+	}
+	return ""
+}
+
+func (x *ExplainStep) GetCure() string {
+	if x != nil {
+		return x.Cure
+	}
+	return ""
+}
+
+func (x *ExplainStep) GetCuredBy() string {
+	if x != nil {
+		return x.CuredBy
+	}
+	return ""
+}
+
+// PastDecision is a refusal as it was made.
+type PastDecision struct {
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	DecisionId  string                 `protobuf:"bytes,1,opt,name=decision_id,json=decisionId,proto3" json:"decision_id,omitempty"`
+	Time        *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=time,proto3" json:"time,omitempty"`
+	Reason      Verdict_Reason         `protobuf:"varint,3,opt,name=reason,proto3,enum=keystile.v1.Verdict_Reason" json:"reason,omitempty"`
+	Message     string                 `protobuf:"bytes,4,opt,name=message,proto3" json:"message,omitempty"`
+	TenantId    string                 `protobuf:"bytes,5,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
+	UserId      string                 `protobuf:"bytes,6,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	KeyId       string                 `protobuf:"bytes,7,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
+	Permission  string                 `protobuf:"bytes,8,opt,name=permission,proto3" json:"permission,omitempty"`
+	ApiId       string                 `protobuf:"bytes,9,opt,name=api_id,json=apiId,proto3" json:"api_id,omitempty"`
+	ApiTenantId string                 `protobuf:"bytes,10,opt,name=api_tenant_id,json=apiTenantId,proto3" json:"api_tenant_id,omitempty"`
+	Method      string                 `protobuf:"bytes,11,opt,name=method,proto3" json:"method,omitempty"`
+	Host        string                 `protobuf:"bytes,12,opt,name=host,proto3" json:"host,omitempty"`
+	// Without its query.
+	Path          string `protobuf:"bytes,13,opt,name=path,proto3" json:"path,omitempty"`
+	ClientIp      string `protobuf:"bytes,14,opt,name=client_ip,json=clientIp,proto3" json:"client_ip,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PastDecision) Reset() {
+	*x = PastDecision{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PastDecision) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PastDecision) ProtoMessage() {}
+
+func (x *PastDecision) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PastDecision.ProtoReflect.Descriptor instead.
+func (*PastDecision) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *PastDecision) GetDecisionId() string {
+	if x != nil {
+		return x.DecisionId
+	}
+	return ""
+}
+
+func (x *PastDecision) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+func (x *PastDecision) GetReason() Verdict_Reason {
+	if x != nil {
+		return x.Reason
+	}
+	return Verdict_REASON_UNSPECIFIED
+}
+
+func (x *PastDecision) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+func (x *PastDecision) GetTenantId() string {
 	if x != nil {
 		return x.TenantId
 	}
 	return ""
 }
 
-func (x *User) GetDisplayName() string {
+func (x *PastDecision) GetUserId() string {
 	if x != nil {
-		return x.DisplayName
+		return x.UserId
 	}
 	return ""
 }
 
-func (x *User) GetKind() User_Kind {
+func (x *PastDecision) GetKeyId() string {
 	if x != nil {
-		return x.Kind
-	}
-	return User_KIND_UNSPECIFIED
-}
-
-func (x *User) GetState() User_State {
-	if x != nil {
-		return x.State
-	}
-	return User_STATE_UNSPECIFIED
-}
-
-func (x *User) GetRoles() []string {
-	if x != nil {
-		return x.Roles
-	}
-	return nil
-}
-
-func (x *User) GetEtag() string {
-	if x != nil {
-		return x.Etag
+		return x.KeyId
 	}
 	return ""
 }
 
-func (x *User) GetCreateTime() *timestamppb.Timestamp {
+func (x *PastDecision) GetPermission() string {
 	if x != nil {
-		return x.CreateTime
+		return x.Permission
 	}
-	return nil
+	return ""
 }
 
-func (x *User) GetUpdateTime() *timestamppb.Timestamp {
+func (x *PastDecision) GetApiId() string {
 	if x != nil {
-		return x.UpdateTime
+		return x.ApiId
 	}
-	return nil
+	return ""
+}
+
+func (x *PastDecision) GetApiTenantId() string {
+	if x != nil {
+		return x.ApiTenantId
+	}
+	return ""
+}
+
+func (x *PastDecision) GetMethod() string {
+	if x != nil {
+		return x.Method
+	}
+	return ""
+}
+
+func (x *PastDecision) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
+}
+
+func (x *PastDecision) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *PastDecision) GetClientIp() string {
+	if x != nil {
+		return x.ClientIp
+	}
+	return ""
 }
 
 type CreateTenantRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Tenant        *Tenant                `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
-	RequestId     string                 `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	ValidateOnly  bool                   `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Tenant *Tenant                `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	// Makes the call safe to repeat for 24 hours.
+	RequestId string `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Checks everything and writes nothing.
+	ValidateOnly  bool `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CreateTenantRequest) Reset() {
 	*x = CreateTenantRequest{}
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[2]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -417,7 +441,7 @@ func (x *CreateTenantRequest) String() string {
 func (*CreateTenantRequest) ProtoMessage() {}
 
 func (x *CreateTenantRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[2]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -430,7 +454,7 @@ func (x *CreateTenantRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTenantRequest.ProtoReflect.Descriptor instead.
 func (*CreateTenantRequest) Descriptor() ([]byte, []int) {
-	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{2}
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *CreateTenantRequest) GetTenant() *Tenant {
@@ -458,13 +482,14 @@ type CreateTenantResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Tenant        *Tenant                `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
 	Note          string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	Revision      string                 `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CreateTenantResponse) Reset() {
 	*x = CreateTenantResponse{}
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[3]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -476,7 +501,7 @@ func (x *CreateTenantResponse) String() string {
 func (*CreateTenantResponse) ProtoMessage() {}
 
 func (x *CreateTenantResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[3]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -489,7 +514,7 @@ func (x *CreateTenantResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTenantResponse.ProtoReflect.Descriptor instead.
 func (*CreateTenantResponse) Descriptor() ([]byte, []int) {
-	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{3}
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *CreateTenantResponse) GetTenant() *Tenant {
@@ -506,6 +531,13 @@ func (x *CreateTenantResponse) GetNote() string {
 	return ""
 }
 
+func (x *CreateTenantResponse) GetRevision() string {
+	if x != nil {
+		return x.Revision
+	}
+	return ""
+}
+
 type GetTenantRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -515,7 +547,7 @@ type GetTenantRequest struct {
 
 func (x *GetTenantRequest) Reset() {
 	*x = GetTenantRequest{}
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[4]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -527,7 +559,7 @@ func (x *GetTenantRequest) String() string {
 func (*GetTenantRequest) ProtoMessage() {}
 
 func (x *GetTenantRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[4]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -540,7 +572,7 @@ func (x *GetTenantRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTenantRequest.ProtoReflect.Descriptor instead.
 func (*GetTenantRequest) Descriptor() ([]byte, []int) {
-	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{4}
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *GetTenantRequest) GetId() string {
@@ -559,7 +591,7 @@ type GetTenantResponse struct {
 
 func (x *GetTenantResponse) Reset() {
 	*x = GetTenantResponse{}
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[5]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -571,7 +603,7 @@ func (x *GetTenantResponse) String() string {
 func (*GetTenantResponse) ProtoMessage() {}
 
 func (x *GetTenantResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[5]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -584,7 +616,7 @@ func (x *GetTenantResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTenantResponse.ProtoReflect.Descriptor instead.
 func (*GetTenantResponse) Descriptor() ([]byte, []int) {
-	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{5}
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *GetTenantResponse) GetTenant() *Tenant {
@@ -594,18 +626,418 @@ func (x *GetTenantResponse) GetTenant() *Tenant {
 	return nil
 }
 
-type CreateUserRequest struct {
+type ListTenantsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Default 50, at most 1,000.
+	PageSize  int32  `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// Narrows the list; docs/filter.md has the language.
+	Filter        string `protobuf:"bytes,3,opt,name=filter,proto3" json:"filter,omitempty"`
+	ShowDeleted   bool   `protobuf:"varint,4,opt,name=show_deleted,json=showDeleted,proto3" json:"show_deleted,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListTenantsRequest) Reset() {
+	*x = ListTenantsRequest{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListTenantsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListTenantsRequest) ProtoMessage() {}
+
+func (x *ListTenantsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListTenantsRequest.ProtoReflect.Descriptor instead.
+func (*ListTenantsRequest) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ListTenantsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListTenantsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+func (x *ListTenantsRequest) GetFilter() string {
+	if x != nil {
+		return x.Filter
+	}
+	return ""
+}
+
+func (x *ListTenantsRequest) GetShowDeleted() bool {
+	if x != nil {
+		return x.ShowDeleted
+	}
+	return false
+}
+
+type ListTenantsResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	User          *User                  `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
-	RequestId     string                 `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	ValidateOnly  bool                   `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	Tenants       []*Tenant              `protobuf:"bytes,1,rep,name=tenants,proto3" json:"tenants,omitempty"`
+	NextPageToken string                 `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListTenantsResponse) Reset() {
+	*x = ListTenantsResponse{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListTenantsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListTenantsResponse) ProtoMessage() {}
+
+func (x *ListTenantsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListTenantsResponse.ProtoReflect.Descriptor instead.
+func (*ListTenantsResponse) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *ListTenantsResponse) GetTenants() []*Tenant {
+	if x != nil {
+		return x.Tenants
+	}
+	return nil
+}
+
+func (x *ListTenantsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+type UpdateTenantRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Named by its id and tenant.
+	Tenant *Tenant `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	// May name display_name, secret_prefix, key_policy and, for the operator, hosts.
+	UpdateMask    *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
+	Etag          string                 `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
+	RequestId     string                 `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	ValidateOnly  bool                   `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateTenantRequest) Reset() {
+	*x = UpdateTenantRequest{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateTenantRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateTenantRequest) ProtoMessage() {}
+
+func (x *UpdateTenantRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateTenantRequest.ProtoReflect.Descriptor instead.
+func (*UpdateTenantRequest) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *UpdateTenantRequest) GetTenant() *Tenant {
+	if x != nil {
+		return x.Tenant
+	}
+	return nil
+}
+
+func (x *UpdateTenantRequest) GetUpdateMask() *fieldmaskpb.FieldMask {
+	if x != nil {
+		return x.UpdateMask
+	}
+	return nil
+}
+
+func (x *UpdateTenantRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *UpdateTenantRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *UpdateTenantRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
+type UpdateTenantResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Tenant        *Tenant                `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	Note          string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	Revision      string                 `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateTenantResponse) Reset() {
+	*x = UpdateTenantResponse{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateTenantResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateTenantResponse) ProtoMessage() {}
+
+func (x *UpdateTenantResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateTenantResponse.ProtoReflect.Descriptor instead.
+func (*UpdateTenantResponse) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *UpdateTenantResponse) GetTenant() *Tenant {
+	if x != nil {
+		return x.Tenant
+	}
+	return nil
+}
+
+func (x *UpdateTenantResponse) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *UpdateTenantResponse) GetRevision() string {
+	if x != nil {
+		return x.Revision
+	}
+	return ""
+}
+
+type DeleteTenantRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Etag  string                 `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Takes along all that the tenant owns.
+	Cascade       bool `protobuf:"varint,3,opt,name=cascade,proto3" json:"cascade,omitempty"`
+	ValidateOnly  bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteTenantRequest) Reset() {
+	*x = DeleteTenantRequest{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteTenantRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteTenantRequest) ProtoMessage() {}
+
+func (x *DeleteTenantRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteTenantRequest.ProtoReflect.Descriptor instead.
+func (*DeleteTenantRequest) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *DeleteTenantRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *DeleteTenantRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *DeleteTenantRequest) GetCascade() bool {
+	if x != nil {
+		return x.Cascade
+	}
+	return false
+}
+
+func (x *DeleteTenantRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
+type DeleteTenantResponse struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Tenant *Tenant                `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	// What was taken along.
+	Cascade       *Cascade `protobuf:"bytes,2,opt,name=cascade,proto3" json:"cascade,omitempty"`
+	Note          string   `protobuf:"bytes,3,opt,name=note,proto3" json:"note,omitempty"`
+	Revision      string   `protobuf:"bytes,4,opt,name=revision,proto3" json:"revision,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteTenantResponse) Reset() {
+	*x = DeleteTenantResponse{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteTenantResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteTenantResponse) ProtoMessage() {}
+
+func (x *DeleteTenantResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteTenantResponse.ProtoReflect.Descriptor instead.
+func (*DeleteTenantResponse) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *DeleteTenantResponse) GetTenant() *Tenant {
+	if x != nil {
+		return x.Tenant
+	}
+	return nil
+}
+
+func (x *DeleteTenantResponse) GetCascade() *Cascade {
+	if x != nil {
+		return x.Cascade
+	}
+	return nil
+}
+
+func (x *DeleteTenantResponse) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *DeleteTenantResponse) GetRevision() string {
+	if x != nil {
+		return x.Revision
+	}
+	return ""
+}
+
+type CreateUserRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	User  *User                  `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	// Makes the call safe to repeat for 24 hours.
+	RequestId string `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Checks everything and writes nothing.
+	ValidateOnly  bool `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CreateUserRequest) Reset() {
 	*x = CreateUserRequest{}
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[6]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -617,7 +1049,7 @@ func (x *CreateUserRequest) String() string {
 func (*CreateUserRequest) ProtoMessage() {}
 
 func (x *CreateUserRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[6]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -630,7 +1062,7 @@ func (x *CreateUserRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateUserRequest.ProtoReflect.Descriptor instead.
 func (*CreateUserRequest) Descriptor() ([]byte, []int) {
-	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{6}
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *CreateUserRequest) GetUser() *User {
@@ -658,13 +1090,14 @@ type CreateUserResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	User          *User                  `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
 	Note          string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	Revision      string                 `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CreateUserResponse) Reset() {
 	*x = CreateUserResponse{}
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[7]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -676,7 +1109,7 @@ func (x *CreateUserResponse) String() string {
 func (*CreateUserResponse) ProtoMessage() {}
 
 func (x *CreateUserResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[7]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -689,7 +1122,7 @@ func (x *CreateUserResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateUserResponse.ProtoReflect.Descriptor instead.
 func (*CreateUserResponse) Descriptor() ([]byte, []int) {
-	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{7}
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *CreateUserResponse) GetUser() *User {
@@ -706,6 +1139,13 @@ func (x *CreateUserResponse) GetNote() string {
 	return ""
 }
 
+func (x *CreateUserResponse) GetRevision() string {
+	if x != nil {
+		return x.Revision
+	}
+	return ""
+}
+
 type GetUserRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -717,7 +1157,7 @@ type GetUserRequest struct {
 
 func (x *GetUserRequest) Reset() {
 	*x = GetUserRequest{}
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[8]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -729,7 +1169,7 @@ func (x *GetUserRequest) String() string {
 func (*GetUserRequest) ProtoMessage() {}
 
 func (x *GetUserRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[8]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -742,7 +1182,7 @@ func (x *GetUserRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetUserRequest.ProtoReflect.Descriptor instead.
 func (*GetUserRequest) Descriptor() ([]byte, []int) {
-	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{8}
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *GetUserRequest) GetId() string {
@@ -768,7 +1208,7 @@ type GetUserResponse struct {
 
 func (x *GetUserResponse) Reset() {
 	*x = GetUserResponse{}
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[9]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -780,7 +1220,7 @@ func (x *GetUserResponse) String() string {
 func (*GetUserResponse) ProtoMessage() {}
 
 func (x *GetUserResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[9]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -793,7 +1233,7 @@ func (x *GetUserResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetUserResponse.ProtoReflect.Descriptor instead.
 func (*GetUserResponse) Descriptor() ([]byte, []int) {
-	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{9}
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *GetUserResponse) GetUser() *User {
@@ -803,81 +1243,4363 @@ func (x *GetUserResponse) GetUser() *User {
 	return nil
 }
 
+type ListUsersRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Empty is the caller's own tenant.
+	TenantId string `protobuf:"bytes,1,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
+	// Default 50, at most 1,000.
+	PageSize  int32  `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// Narrows the list; docs/filter.md has the language.
+	Filter        string `protobuf:"bytes,4,opt,name=filter,proto3" json:"filter,omitempty"`
+	ShowDeleted   bool   `protobuf:"varint,5,opt,name=show_deleted,json=showDeleted,proto3" json:"show_deleted,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListUsersRequest) Reset() {
+	*x = ListUsersRequest{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListUsersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListUsersRequest) ProtoMessage() {}
+
+func (x *ListUsersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListUsersRequest.ProtoReflect.Descriptor instead.
+func (*ListUsersRequest) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *ListUsersRequest) GetTenantId() string {
+	if x != nil {
+		return x.TenantId
+	}
+	return ""
+}
+
+func (x *ListUsersRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListUsersRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+func (x *ListUsersRequest) GetFilter() string {
+	if x != nil {
+		return x.Filter
+	}
+	return ""
+}
+
+func (x *ListUsersRequest) GetShowDeleted() bool {
+	if x != nil {
+		return x.ShowDeleted
+	}
+	return false
+}
+
+type ListUsersResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Users         []*User                `protobuf:"bytes,1,rep,name=users,proto3" json:"users,omitempty"`
+	NextPageToken string                 `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListUsersResponse) Reset() {
+	*x = ListUsersResponse{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListUsersResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListUsersResponse) ProtoMessage() {}
+
+func (x *ListUsersResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListUsersResponse.ProtoReflect.Descriptor instead.
+func (*ListUsersResponse) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *ListUsersResponse) GetUsers() []*User {
+	if x != nil {
+		return x.Users
+	}
+	return nil
+}
+
+func (x *ListUsersResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+type UpdateUserRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Named by its id and tenant.
+	User *User `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	// May name display_name, kind, roles.
+	UpdateMask    *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
+	Etag          string                 `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
+	RequestId     string                 `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	ValidateOnly  bool                   `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateUserRequest) Reset() {
+	*x = UpdateUserRequest{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateUserRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateUserRequest) ProtoMessage() {}
+
+func (x *UpdateUserRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateUserRequest.ProtoReflect.Descriptor instead.
+func (*UpdateUserRequest) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *UpdateUserRequest) GetUser() *User {
+	if x != nil {
+		return x.User
+	}
+	return nil
+}
+
+func (x *UpdateUserRequest) GetUpdateMask() *fieldmaskpb.FieldMask {
+	if x != nil {
+		return x.UpdateMask
+	}
+	return nil
+}
+
+func (x *UpdateUserRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *UpdateUserRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *UpdateUserRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
+type UpdateUserResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	User          *User                  `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	Note          string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	Revision      string                 `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateUserResponse) Reset() {
+	*x = UpdateUserResponse{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateUserResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateUserResponse) ProtoMessage() {}
+
+func (x *UpdateUserResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateUserResponse.ProtoReflect.Descriptor instead.
+func (*UpdateUserResponse) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *UpdateUserResponse) GetUser() *User {
+	if x != nil {
+		return x.User
+	}
+	return nil
+}
+
+func (x *UpdateUserResponse) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *UpdateUserResponse) GetRevision() string {
+	if x != nil {
+		return x.Revision
+	}
+	return ""
+}
+
+type DeleteUserRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Empty is the caller's own tenant.
+	TenantId string `protobuf:"bytes,2,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
+	Etag     string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Takes along the user's keys.
+	Cascade       bool `protobuf:"varint,4,opt,name=cascade,proto3" json:"cascade,omitempty"`
+	ValidateOnly  bool `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteUserRequest) Reset() {
+	*x = DeleteUserRequest{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteUserRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteUserRequest) ProtoMessage() {}
+
+func (x *DeleteUserRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteUserRequest.ProtoReflect.Descriptor instead.
+func (*DeleteUserRequest) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *DeleteUserRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *DeleteUserRequest) GetTenantId() string {
+	if x != nil {
+		return x.TenantId
+	}
+	return ""
+}
+
+func (x *DeleteUserRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *DeleteUserRequest) GetCascade() bool {
+	if x != nil {
+		return x.Cascade
+	}
+	return false
+}
+
+func (x *DeleteUserRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
+type DeleteUserResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	User  *User                  `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	// What was taken along.
+	Cascade       *Cascade `protobuf:"bytes,2,opt,name=cascade,proto3" json:"cascade,omitempty"`
+	Note          string   `protobuf:"bytes,3,opt,name=note,proto3" json:"note,omitempty"`
+	Revision      string   `protobuf:"bytes,4,opt,name=revision,proto3" json:"revision,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteUserResponse) Reset() {
+	*x = DeleteUserResponse{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteUserResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteUserResponse) ProtoMessage() {}
+
+func (x *DeleteUserResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteUserResponse.ProtoReflect.Descriptor instead.
+func (*DeleteUserResponse) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *DeleteUserResponse) GetUser() *User {
+	if x != nil {
+		return x.User
+	}
+	return nil
+}
+
+func (x *DeleteUserResponse) GetCascade() *Cascade {
+	if x != nil {
+		return x.Cascade
+	}
+	return nil
+}
+
+func (x *DeleteUserResponse) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *DeleteUserResponse) GetRevision() string {
+	if x != nil {
+		return x.Revision
+	}
+	return ""
+}
+
+type CreateRoleRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Role  *Role                  `protobuf:"bytes,1,opt,name=role,proto3" json:"role,omitempty"`
+	// Makes the call safe to repeat for 24 hours.
+	RequestId string `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Checks everything and writes nothing.
+	ValidateOnly  bool `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateRoleRequest) Reset() {
+	*x = CreateRoleRequest{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateRoleRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateRoleRequest) ProtoMessage() {}
+
+func (x *CreateRoleRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateRoleRequest.ProtoReflect.Descriptor instead.
+func (*CreateRoleRequest) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *CreateRoleRequest) GetRole() *Role {
+	if x != nil {
+		return x.Role
+	}
+	return nil
+}
+
+func (x *CreateRoleRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *CreateRoleRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
+type CreateRoleResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Role          *Role                  `protobuf:"bytes,1,opt,name=role,proto3" json:"role,omitempty"`
+	Note          string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	Revision      string                 `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateRoleResponse) Reset() {
+	*x = CreateRoleResponse{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateRoleResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateRoleResponse) ProtoMessage() {}
+
+func (x *CreateRoleResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateRoleResponse.ProtoReflect.Descriptor instead.
+func (*CreateRoleResponse) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *CreateRoleResponse) GetRole() *Role {
+	if x != nil {
+		return x.Role
+	}
+	return nil
+}
+
+func (x *CreateRoleResponse) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *CreateRoleResponse) GetRevision() string {
+	if x != nil {
+		return x.Revision
+	}
+	return ""
+}
+
+type GetRoleRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Empty is the caller's own tenant.
+	TenantId      string `protobuf:"bytes,2,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetRoleRequest) Reset() {
+	*x = GetRoleRequest{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetRoleRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetRoleRequest) ProtoMessage() {}
+
+func (x *GetRoleRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetRoleRequest.ProtoReflect.Descriptor instead.
+func (*GetRoleRequest) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *GetRoleRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *GetRoleRequest) GetTenantId() string {
+	if x != nil {
+		return x.TenantId
+	}
+	return ""
+}
+
+type GetRoleResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Role          *Role                  `protobuf:"bytes,1,opt,name=role,proto3" json:"role,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetRoleResponse) Reset() {
+	*x = GetRoleResponse{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetRoleResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetRoleResponse) ProtoMessage() {}
+
+func (x *GetRoleResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetRoleResponse.ProtoReflect.Descriptor instead.
+func (*GetRoleResponse) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *GetRoleResponse) GetRole() *Role {
+	if x != nil {
+		return x.Role
+	}
+	return nil
+}
+
+type ListRolesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Empty is the caller's own tenant.
+	TenantId string `protobuf:"bytes,1,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
+	// Default 50, at most 1,000.
+	PageSize  int32  `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// Narrows the list; docs/filter.md has the language.
+	Filter        string `protobuf:"bytes,4,opt,name=filter,proto3" json:"filter,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListRolesRequest) Reset() {
+	*x = ListRolesRequest{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListRolesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListRolesRequest) ProtoMessage() {}
+
+func (x *ListRolesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListRolesRequest.ProtoReflect.Descriptor instead.
+func (*ListRolesRequest) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *ListRolesRequest) GetTenantId() string {
+	if x != nil {
+		return x.TenantId
+	}
+	return ""
+}
+
+func (x *ListRolesRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListRolesRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+func (x *ListRolesRequest) GetFilter() string {
+	if x != nil {
+		return x.Filter
+	}
+	return ""
+}
+
+type ListRolesResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Roles         []*Role                `protobuf:"bytes,1,rep,name=roles,proto3" json:"roles,omitempty"`
+	NextPageToken string                 `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListRolesResponse) Reset() {
+	*x = ListRolesResponse{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListRolesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListRolesResponse) ProtoMessage() {}
+
+func (x *ListRolesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListRolesResponse.ProtoReflect.Descriptor instead.
+func (*ListRolesResponse) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *ListRolesResponse) GetRoles() []*Role {
+	if x != nil {
+		return x.Roles
+	}
+	return nil
+}
+
+func (x *ListRolesResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+type UpdateRoleRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Named by its id and tenant.
+	Role *Role `protobuf:"bytes,1,opt,name=role,proto3" json:"role,omitempty"`
+	// May name display_name, permissions.
+	UpdateMask    *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
+	Etag          string                 `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
+	RequestId     string                 `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	ValidateOnly  bool                   `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateRoleRequest) Reset() {
+	*x = UpdateRoleRequest{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateRoleRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateRoleRequest) ProtoMessage() {}
+
+func (x *UpdateRoleRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateRoleRequest.ProtoReflect.Descriptor instead.
+func (*UpdateRoleRequest) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *UpdateRoleRequest) GetRole() *Role {
+	if x != nil {
+		return x.Role
+	}
+	return nil
+}
+
+func (x *UpdateRoleRequest) GetUpdateMask() *fieldmaskpb.FieldMask {
+	if x != nil {
+		return x.UpdateMask
+	}
+	return nil
+}
+
+func (x *UpdateRoleRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *UpdateRoleRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *UpdateRoleRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
+type UpdateRoleResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Role          *Role                  `protobuf:"bytes,1,opt,name=role,proto3" json:"role,omitempty"`
+	Note          string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	Revision      string                 `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateRoleResponse) Reset() {
+	*x = UpdateRoleResponse{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateRoleResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateRoleResponse) ProtoMessage() {}
+
+func (x *UpdateRoleResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateRoleResponse.ProtoReflect.Descriptor instead.
+func (*UpdateRoleResponse) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *UpdateRoleResponse) GetRole() *Role {
+	if x != nil {
+		return x.Role
+	}
+	return nil
+}
+
+func (x *UpdateRoleResponse) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *UpdateRoleResponse) GetRevision() string {
+	if x != nil {
+		return x.Revision
+	}
+	return ""
+}
+
+type DeleteRoleRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Empty is the caller's own tenant.
+	TenantId string `protobuf:"bytes,2,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
+	Etag     string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Takes the role from its users first.
+	Cascade       bool `protobuf:"varint,4,opt,name=cascade,proto3" json:"cascade,omitempty"`
+	ValidateOnly  bool `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteRoleRequest) Reset() {
+	*x = DeleteRoleRequest{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteRoleRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteRoleRequest) ProtoMessage() {}
+
+func (x *DeleteRoleRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteRoleRequest.ProtoReflect.Descriptor instead.
+func (*DeleteRoleRequest) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *DeleteRoleRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *DeleteRoleRequest) GetTenantId() string {
+	if x != nil {
+		return x.TenantId
+	}
+	return ""
+}
+
+func (x *DeleteRoleRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *DeleteRoleRequest) GetCascade() bool {
+	if x != nil {
+		return x.Cascade
+	}
+	return false
+}
+
+func (x *DeleteRoleRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
+type DeleteRoleResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What was taken along.
+	Cascade       *Cascade `protobuf:"bytes,1,opt,name=cascade,proto3" json:"cascade,omitempty"`
+	Note          string   `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	Revision      string   `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteRoleResponse) Reset() {
+	*x = DeleteRoleResponse{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteRoleResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteRoleResponse) ProtoMessage() {}
+
+func (x *DeleteRoleResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteRoleResponse.ProtoReflect.Descriptor instead.
+func (*DeleteRoleResponse) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *DeleteRoleResponse) GetCascade() *Cascade {
+	if x != nil {
+		return x.Cascade
+	}
+	return nil
+}
+
+func (x *DeleteRoleResponse) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *DeleteRoleResponse) GetRevision() string {
+	if x != nil {
+		return x.Revision
+	}
+	return ""
+}
+
+type CreateApiRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Api   *Api                   `protobuf:"bytes,1,opt,name=api,proto3" json:"api,omitempty"`
+	// Makes the call safe to repeat for 24 hours.
+	RequestId string `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Checks everything and writes nothing.
+	ValidateOnly  bool `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateApiRequest) Reset() {
+	*x = CreateApiRequest{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateApiRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateApiRequest) ProtoMessage() {}
+
+func (x *CreateApiRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateApiRequest.ProtoReflect.Descriptor instead.
+func (*CreateApiRequest) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *CreateApiRequest) GetApi() *Api {
+	if x != nil {
+		return x.Api
+	}
+	return nil
+}
+
+func (x *CreateApiRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *CreateApiRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
+type CreateApiResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Api           *Api                   `protobuf:"bytes,1,opt,name=api,proto3" json:"api,omitempty"`
+	Note          string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	Revision      string                 `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateApiResponse) Reset() {
+	*x = CreateApiResponse{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateApiResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateApiResponse) ProtoMessage() {}
+
+func (x *CreateApiResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateApiResponse.ProtoReflect.Descriptor instead.
+func (*CreateApiResponse) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *CreateApiResponse) GetApi() *Api {
+	if x != nil {
+		return x.Api
+	}
+	return nil
+}
+
+func (x *CreateApiResponse) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *CreateApiResponse) GetRevision() string {
+	if x != nil {
+		return x.Revision
+	}
+	return ""
+}
+
+type GetApiRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Empty is the caller's own tenant.
+	TenantId      string `protobuf:"bytes,2,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetApiRequest) Reset() {
+	*x = GetApiRequest{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetApiRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetApiRequest) ProtoMessage() {}
+
+func (x *GetApiRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetApiRequest.ProtoReflect.Descriptor instead.
+func (*GetApiRequest) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *GetApiRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *GetApiRequest) GetTenantId() string {
+	if x != nil {
+		return x.TenantId
+	}
+	return ""
+}
+
+type GetApiResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Api           *Api                   `protobuf:"bytes,1,opt,name=api,proto3" json:"api,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetApiResponse) Reset() {
+	*x = GetApiResponse{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetApiResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetApiResponse) ProtoMessage() {}
+
+func (x *GetApiResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetApiResponse.ProtoReflect.Descriptor instead.
+func (*GetApiResponse) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *GetApiResponse) GetApi() *Api {
+	if x != nil {
+		return x.Api
+	}
+	return nil
+}
+
+type ListApisRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Empty is the caller's own tenant.
+	TenantId string `protobuf:"bytes,1,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
+	// Default 50, at most 1,000.
+	PageSize  int32  `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// Narrows the list; docs/filter.md has the language.
+	Filter        string `protobuf:"bytes,4,opt,name=filter,proto3" json:"filter,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListApisRequest) Reset() {
+	*x = ListApisRequest{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListApisRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListApisRequest) ProtoMessage() {}
+
+func (x *ListApisRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListApisRequest.ProtoReflect.Descriptor instead.
+func (*ListApisRequest) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{37}
+}
+
+func (x *ListApisRequest) GetTenantId() string {
+	if x != nil {
+		return x.TenantId
+	}
+	return ""
+}
+
+func (x *ListApisRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListApisRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+func (x *ListApisRequest) GetFilter() string {
+	if x != nil {
+		return x.Filter
+	}
+	return ""
+}
+
+type ListApisResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Apis          []*Api                 `protobuf:"bytes,1,rep,name=apis,proto3" json:"apis,omitempty"`
+	NextPageToken string                 `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListApisResponse) Reset() {
+	*x = ListApisResponse{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[38]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListApisResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListApisResponse) ProtoMessage() {}
+
+func (x *ListApisResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[38]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListApisResponse.ProtoReflect.Descriptor instead.
+func (*ListApisResponse) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{38}
+}
+
+func (x *ListApisResponse) GetApis() []*Api {
+	if x != nil {
+		return x.Apis
+	}
+	return nil
+}
+
+func (x *ListApisResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+type UpdateApiRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Named by its id and tenant.
+	Api *Api `protobuf:"bytes,1,opt,name=api,proto3" json:"api,omitempty"`
+	// May name display_name, visibility, subscription_required, routes.
+	UpdateMask    *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
+	Etag          string                 `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
+	RequestId     string                 `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	ValidateOnly  bool                   `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateApiRequest) Reset() {
+	*x = UpdateApiRequest{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[39]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateApiRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateApiRequest) ProtoMessage() {}
+
+func (x *UpdateApiRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[39]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateApiRequest.ProtoReflect.Descriptor instead.
+func (*UpdateApiRequest) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{39}
+}
+
+func (x *UpdateApiRequest) GetApi() *Api {
+	if x != nil {
+		return x.Api
+	}
+	return nil
+}
+
+func (x *UpdateApiRequest) GetUpdateMask() *fieldmaskpb.FieldMask {
+	if x != nil {
+		return x.UpdateMask
+	}
+	return nil
+}
+
+func (x *UpdateApiRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *UpdateApiRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *UpdateApiRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
+type UpdateApiResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Api           *Api                   `protobuf:"bytes,1,opt,name=api,proto3" json:"api,omitempty"`
+	Note          string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	Revision      string                 `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateApiResponse) Reset() {
+	*x = UpdateApiResponse{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[40]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateApiResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateApiResponse) ProtoMessage() {}
+
+func (x *UpdateApiResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[40]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateApiResponse.ProtoReflect.Descriptor instead.
+func (*UpdateApiResponse) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{40}
+}
+
+func (x *UpdateApiResponse) GetApi() *Api {
+	if x != nil {
+		return x.Api
+	}
+	return nil
+}
+
+func (x *UpdateApiResponse) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *UpdateApiResponse) GetRevision() string {
+	if x != nil {
+		return x.Revision
+	}
+	return ""
+}
+
+type DeleteApiRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Empty is the caller's own tenant.
+	TenantId string `protobuf:"bytes,2,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
+	Etag     string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Takes along its subscriptions.
+	Cascade       bool `protobuf:"varint,4,opt,name=cascade,proto3" json:"cascade,omitempty"`
+	ValidateOnly  bool `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteApiRequest) Reset() {
+	*x = DeleteApiRequest{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteApiRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteApiRequest) ProtoMessage() {}
+
+func (x *DeleteApiRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteApiRequest.ProtoReflect.Descriptor instead.
+func (*DeleteApiRequest) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{41}
+}
+
+func (x *DeleteApiRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *DeleteApiRequest) GetTenantId() string {
+	if x != nil {
+		return x.TenantId
+	}
+	return ""
+}
+
+func (x *DeleteApiRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *DeleteApiRequest) GetCascade() bool {
+	if x != nil {
+		return x.Cascade
+	}
+	return false
+}
+
+func (x *DeleteApiRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
+type DeleteApiResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What was taken along.
+	Cascade       *Cascade `protobuf:"bytes,1,opt,name=cascade,proto3" json:"cascade,omitempty"`
+	Note          string   `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	Revision      string   `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteApiResponse) Reset() {
+	*x = DeleteApiResponse{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[42]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteApiResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteApiResponse) ProtoMessage() {}
+
+func (x *DeleteApiResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[42]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteApiResponse.ProtoReflect.Descriptor instead.
+func (*DeleteApiResponse) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{42}
+}
+
+func (x *DeleteApiResponse) GetCascade() *Cascade {
+	if x != nil {
+		return x.Cascade
+	}
+	return nil
+}
+
+func (x *DeleteApiResponse) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *DeleteApiResponse) GetRevision() string {
+	if x != nil {
+		return x.Revision
+	}
+	return ""
+}
+
+type CreateSubscriptionRequest struct {
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	Subscription *Subscription          `protobuf:"bytes,1,opt,name=subscription,proto3" json:"subscription,omitempty"`
+	// Makes the call safe to repeat for 24 hours.
+	RequestId string `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Checks everything and writes nothing.
+	ValidateOnly  bool `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateSubscriptionRequest) Reset() {
+	*x = CreateSubscriptionRequest{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[43]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateSubscriptionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateSubscriptionRequest) ProtoMessage() {}
+
+func (x *CreateSubscriptionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[43]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateSubscriptionRequest.ProtoReflect.Descriptor instead.
+func (*CreateSubscriptionRequest) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{43}
+}
+
+func (x *CreateSubscriptionRequest) GetSubscription() *Subscription {
+	if x != nil {
+		return x.Subscription
+	}
+	return nil
+}
+
+func (x *CreateSubscriptionRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *CreateSubscriptionRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
+type CreateSubscriptionResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Subscription  *Subscription          `protobuf:"bytes,1,opt,name=subscription,proto3" json:"subscription,omitempty"`
+	Note          string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	Revision      string                 `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateSubscriptionResponse) Reset() {
+	*x = CreateSubscriptionResponse{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[44]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateSubscriptionResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateSubscriptionResponse) ProtoMessage() {}
+
+func (x *CreateSubscriptionResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[44]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateSubscriptionResponse.ProtoReflect.Descriptor instead.
+func (*CreateSubscriptionResponse) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{44}
+}
+
+func (x *CreateSubscriptionResponse) GetSubscription() *Subscription {
+	if x != nil {
+		return x.Subscription
+	}
+	return nil
+}
+
+func (x *CreateSubscriptionResponse) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *CreateSubscriptionResponse) GetRevision() string {
+	if x != nil {
+		return x.Revision
+	}
+	return ""
+}
+
+type GetSubscriptionRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetSubscriptionRequest) Reset() {
+	*x = GetSubscriptionRequest{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[45]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetSubscriptionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetSubscriptionRequest) ProtoMessage() {}
+
+func (x *GetSubscriptionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[45]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetSubscriptionRequest.ProtoReflect.Descriptor instead.
+func (*GetSubscriptionRequest) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{45}
+}
+
+func (x *GetSubscriptionRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+type GetSubscriptionResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Subscription  *Subscription          `protobuf:"bytes,1,opt,name=subscription,proto3" json:"subscription,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetSubscriptionResponse) Reset() {
+	*x = GetSubscriptionResponse{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[46]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetSubscriptionResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetSubscriptionResponse) ProtoMessage() {}
+
+func (x *GetSubscriptionResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[46]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetSubscriptionResponse.ProtoReflect.Descriptor instead.
+func (*GetSubscriptionResponse) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{46}
+}
+
+func (x *GetSubscriptionResponse) GetSubscription() *Subscription {
+	if x != nil {
+		return x.Subscription
+	}
+	return nil
+}
+
+type ListSubscriptionsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The subscriber's tenant. Without this and api_tenant_id, the caller's own.
+	TenantId string `protobuf:"bytes,1,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
+	UserId   string `protobuf:"bytes,2,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Whose APIs are subscribed to.
+	ApiTenantId string `protobuf:"bytes,3,opt,name=api_tenant_id,json=apiTenantId,proto3" json:"api_tenant_id,omitempty"`
+	ApiId       string `protobuf:"bytes,4,opt,name=api_id,json=apiId,proto3" json:"api_id,omitempty"`
+	// Default 50, at most 1,000.
+	PageSize  int32  `protobuf:"varint,5,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	PageToken string `protobuf:"bytes,6,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// Narrows the list; docs/filter.md has the language.
+	Filter        string `protobuf:"bytes,7,opt,name=filter,proto3" json:"filter,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListSubscriptionsRequest) Reset() {
+	*x = ListSubscriptionsRequest{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[47]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListSubscriptionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListSubscriptionsRequest) ProtoMessage() {}
+
+func (x *ListSubscriptionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[47]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListSubscriptionsRequest.ProtoReflect.Descriptor instead.
+func (*ListSubscriptionsRequest) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{47}
+}
+
+func (x *ListSubscriptionsRequest) GetTenantId() string {
+	if x != nil {
+		return x.TenantId
+	}
+	return ""
+}
+
+func (x *ListSubscriptionsRequest) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+func (x *ListSubscriptionsRequest) GetApiTenantId() string {
+	if x != nil {
+		return x.ApiTenantId
+	}
+	return ""
+}
+
+func (x *ListSubscriptionsRequest) GetApiId() string {
+	if x != nil {
+		return x.ApiId
+	}
+	return ""
+}
+
+func (x *ListSubscriptionsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListSubscriptionsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+func (x *ListSubscriptionsRequest) GetFilter() string {
+	if x != nil {
+		return x.Filter
+	}
+	return ""
+}
+
+type ListSubscriptionsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Subscriptions []*Subscription        `protobuf:"bytes,1,rep,name=subscriptions,proto3" json:"subscriptions,omitempty"`
+	NextPageToken string                 `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListSubscriptionsResponse) Reset() {
+	*x = ListSubscriptionsResponse{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[48]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListSubscriptionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListSubscriptionsResponse) ProtoMessage() {}
+
+func (x *ListSubscriptionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[48]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListSubscriptionsResponse.ProtoReflect.Descriptor instead.
+func (*ListSubscriptionsResponse) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{48}
+}
+
+func (x *ListSubscriptionsResponse) GetSubscriptions() []*Subscription {
+	if x != nil {
+		return x.Subscriptions
+	}
+	return nil
+}
+
+func (x *ListSubscriptionsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+type UpdateSubscriptionRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Named by its id and tenant.
+	Subscription *Subscription `protobuf:"bytes,1,opt,name=subscription,proto3" json:"subscription,omitempty"`
+	// May name note.
+	UpdateMask    *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
+	Etag          string                 `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
+	RequestId     string                 `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	ValidateOnly  bool                   `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateSubscriptionRequest) Reset() {
+	*x = UpdateSubscriptionRequest{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[49]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateSubscriptionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateSubscriptionRequest) ProtoMessage() {}
+
+func (x *UpdateSubscriptionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[49]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateSubscriptionRequest.ProtoReflect.Descriptor instead.
+func (*UpdateSubscriptionRequest) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{49}
+}
+
+func (x *UpdateSubscriptionRequest) GetSubscription() *Subscription {
+	if x != nil {
+		return x.Subscription
+	}
+	return nil
+}
+
+func (x *UpdateSubscriptionRequest) GetUpdateMask() *fieldmaskpb.FieldMask {
+	if x != nil {
+		return x.UpdateMask
+	}
+	return nil
+}
+
+func (x *UpdateSubscriptionRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *UpdateSubscriptionRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *UpdateSubscriptionRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
+type UpdateSubscriptionResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Subscription  *Subscription          `protobuf:"bytes,1,opt,name=subscription,proto3" json:"subscription,omitempty"`
+	Note          string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	Revision      string                 `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateSubscriptionResponse) Reset() {
+	*x = UpdateSubscriptionResponse{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[50]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateSubscriptionResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateSubscriptionResponse) ProtoMessage() {}
+
+func (x *UpdateSubscriptionResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[50]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateSubscriptionResponse.ProtoReflect.Descriptor instead.
+func (*UpdateSubscriptionResponse) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{50}
+}
+
+func (x *UpdateSubscriptionResponse) GetSubscription() *Subscription {
+	if x != nil {
+		return x.Subscription
+	}
+	return nil
+}
+
+func (x *UpdateSubscriptionResponse) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *UpdateSubscriptionResponse) GetRevision() string {
+	if x != nil {
+		return x.Revision
+	}
+	return ""
+}
+
+type DeleteSubscriptionRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Etag          string                 `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
+	ValidateOnly  bool                   `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteSubscriptionRequest) Reset() {
+	*x = DeleteSubscriptionRequest{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[51]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteSubscriptionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteSubscriptionRequest) ProtoMessage() {}
+
+func (x *DeleteSubscriptionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[51]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteSubscriptionRequest.ProtoReflect.Descriptor instead.
+func (*DeleteSubscriptionRequest) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{51}
+}
+
+func (x *DeleteSubscriptionRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *DeleteSubscriptionRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *DeleteSubscriptionRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
+type DeleteSubscriptionResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What was taken along.
+	Cascade       *Cascade `protobuf:"bytes,1,opt,name=cascade,proto3" json:"cascade,omitempty"`
+	Note          string   `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	Revision      string   `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteSubscriptionResponse) Reset() {
+	*x = DeleteSubscriptionResponse{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[52]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteSubscriptionResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteSubscriptionResponse) ProtoMessage() {}
+
+func (x *DeleteSubscriptionResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[52]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteSubscriptionResponse.ProtoReflect.Descriptor instead.
+func (*DeleteSubscriptionResponse) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{52}
+}
+
+func (x *DeleteSubscriptionResponse) GetCascade() *Cascade {
+	if x != nil {
+		return x.Cascade
+	}
+	return nil
+}
+
+func (x *DeleteSubscriptionResponse) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *DeleteSubscriptionResponse) GetRevision() string {
+	if x != nil {
+		return x.Revision
+	}
+	return ""
+}
+
+type SuspendTenantRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Etag          string                 `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
+	ValidateOnly  bool                   `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SuspendTenantRequest) Reset() {
+	*x = SuspendTenantRequest{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[53]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SuspendTenantRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SuspendTenantRequest) ProtoMessage() {}
+
+func (x *SuspendTenantRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[53]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SuspendTenantRequest.ProtoReflect.Descriptor instead.
+func (*SuspendTenantRequest) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{53}
+}
+
+func (x *SuspendTenantRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *SuspendTenantRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *SuspendTenantRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
+type SuspendTenantResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Tenant        *Tenant                `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	Note          string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	Revision      string                 `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SuspendTenantResponse) Reset() {
+	*x = SuspendTenantResponse{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[54]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SuspendTenantResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SuspendTenantResponse) ProtoMessage() {}
+
+func (x *SuspendTenantResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[54]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SuspendTenantResponse.ProtoReflect.Descriptor instead.
+func (*SuspendTenantResponse) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{54}
+}
+
+func (x *SuspendTenantResponse) GetTenant() *Tenant {
+	if x != nil {
+		return x.Tenant
+	}
+	return nil
+}
+
+func (x *SuspendTenantResponse) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *SuspendTenantResponse) GetRevision() string {
+	if x != nil {
+		return x.Revision
+	}
+	return ""
+}
+
+type ActivateTenantRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Etag          string                 `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
+	ValidateOnly  bool                   `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ActivateTenantRequest) Reset() {
+	*x = ActivateTenantRequest{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[55]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ActivateTenantRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ActivateTenantRequest) ProtoMessage() {}
+
+func (x *ActivateTenantRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[55]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ActivateTenantRequest.ProtoReflect.Descriptor instead.
+func (*ActivateTenantRequest) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{55}
+}
+
+func (x *ActivateTenantRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *ActivateTenantRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *ActivateTenantRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
+type ActivateTenantResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Tenant        *Tenant                `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	Note          string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	Revision      string                 `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ActivateTenantResponse) Reset() {
+	*x = ActivateTenantResponse{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[56]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ActivateTenantResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ActivateTenantResponse) ProtoMessage() {}
+
+func (x *ActivateTenantResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[56]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ActivateTenantResponse.ProtoReflect.Descriptor instead.
+func (*ActivateTenantResponse) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{56}
+}
+
+func (x *ActivateTenantResponse) GetTenant() *Tenant {
+	if x != nil {
+		return x.Tenant
+	}
+	return nil
+}
+
+func (x *ActivateTenantResponse) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *ActivateTenantResponse) GetRevision() string {
+	if x != nil {
+		return x.Revision
+	}
+	return ""
+}
+
+type SuspendUserRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Empty is the caller's own tenant.
+	TenantId      string `protobuf:"bytes,2,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
+	Etag          string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
+	ValidateOnly  bool   `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SuspendUserRequest) Reset() {
+	*x = SuspendUserRequest{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[57]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SuspendUserRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SuspendUserRequest) ProtoMessage() {}
+
+func (x *SuspendUserRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[57]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SuspendUserRequest.ProtoReflect.Descriptor instead.
+func (*SuspendUserRequest) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{57}
+}
+
+func (x *SuspendUserRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *SuspendUserRequest) GetTenantId() string {
+	if x != nil {
+		return x.TenantId
+	}
+	return ""
+}
+
+func (x *SuspendUserRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *SuspendUserRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
+type SuspendUserResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	User          *User                  `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	Note          string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	Revision      string                 `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SuspendUserResponse) Reset() {
+	*x = SuspendUserResponse{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[58]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SuspendUserResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SuspendUserResponse) ProtoMessage() {}
+
+func (x *SuspendUserResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[58]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SuspendUserResponse.ProtoReflect.Descriptor instead.
+func (*SuspendUserResponse) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{58}
+}
+
+func (x *SuspendUserResponse) GetUser() *User {
+	if x != nil {
+		return x.User
+	}
+	return nil
+}
+
+func (x *SuspendUserResponse) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *SuspendUserResponse) GetRevision() string {
+	if x != nil {
+		return x.Revision
+	}
+	return ""
+}
+
+type ActivateUserRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Empty is the caller's own tenant.
+	TenantId      string `protobuf:"bytes,2,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
+	Etag          string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
+	ValidateOnly  bool   `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ActivateUserRequest) Reset() {
+	*x = ActivateUserRequest{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[59]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ActivateUserRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ActivateUserRequest) ProtoMessage() {}
+
+func (x *ActivateUserRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[59]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ActivateUserRequest.ProtoReflect.Descriptor instead.
+func (*ActivateUserRequest) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{59}
+}
+
+func (x *ActivateUserRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *ActivateUserRequest) GetTenantId() string {
+	if x != nil {
+		return x.TenantId
+	}
+	return ""
+}
+
+func (x *ActivateUserRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *ActivateUserRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
+type ActivateUserResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	User          *User                  `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	Note          string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	Revision      string                 `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ActivateUserResponse) Reset() {
+	*x = ActivateUserResponse{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[60]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ActivateUserResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ActivateUserResponse) ProtoMessage() {}
+
+func (x *ActivateUserResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[60]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ActivateUserResponse.ProtoReflect.Descriptor instead.
+func (*ActivateUserResponse) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{60}
+}
+
+func (x *ActivateUserResponse) GetUser() *User {
+	if x != nil {
+		return x.User
+	}
+	return nil
+}
+
+func (x *ActivateUserResponse) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *ActivateUserResponse) GetRevision() string {
+	if x != nil {
+		return x.Revision
+	}
+	return ""
+}
+
+type DeprecateApiRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Empty is the caller's own tenant.
+	TenantId string `protobuf:"bytes,2,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
+	// When it stops to answer. Absent: not decided yet.
+	SunsetTime    *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=sunset_time,json=sunsetTime,proto3" json:"sunset_time,omitempty"`
+	Etag          string                 `protobuf:"bytes,4,opt,name=etag,proto3" json:"etag,omitempty"`
+	ValidateOnly  bool                   `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeprecateApiRequest) Reset() {
+	*x = DeprecateApiRequest{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[61]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeprecateApiRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeprecateApiRequest) ProtoMessage() {}
+
+func (x *DeprecateApiRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[61]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeprecateApiRequest.ProtoReflect.Descriptor instead.
+func (*DeprecateApiRequest) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{61}
+}
+
+func (x *DeprecateApiRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *DeprecateApiRequest) GetTenantId() string {
+	if x != nil {
+		return x.TenantId
+	}
+	return ""
+}
+
+func (x *DeprecateApiRequest) GetSunsetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.SunsetTime
+	}
+	return nil
+}
+
+func (x *DeprecateApiRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *DeprecateApiRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
+type DeprecateApiResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Api           *Api                   `protobuf:"bytes,1,opt,name=api,proto3" json:"api,omitempty"`
+	Note          string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	Revision      string                 `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeprecateApiResponse) Reset() {
+	*x = DeprecateApiResponse{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[62]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeprecateApiResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeprecateApiResponse) ProtoMessage() {}
+
+func (x *DeprecateApiResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[62]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeprecateApiResponse.ProtoReflect.Descriptor instead.
+func (*DeprecateApiResponse) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{62}
+}
+
+func (x *DeprecateApiResponse) GetApi() *Api {
+	if x != nil {
+		return x.Api
+	}
+	return nil
+}
+
+func (x *DeprecateApiResponse) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *DeprecateApiResponse) GetRevision() string {
+	if x != nil {
+		return x.Revision
+	}
+	return ""
+}
+
+type RetireApiRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Empty is the caller's own tenant.
+	TenantId      string `protobuf:"bytes,2,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
+	Etag          string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
+	ValidateOnly  bool   `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RetireApiRequest) Reset() {
+	*x = RetireApiRequest{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[63]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RetireApiRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RetireApiRequest) ProtoMessage() {}
+
+func (x *RetireApiRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[63]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RetireApiRequest.ProtoReflect.Descriptor instead.
+func (*RetireApiRequest) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{63}
+}
+
+func (x *RetireApiRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *RetireApiRequest) GetTenantId() string {
+	if x != nil {
+		return x.TenantId
+	}
+	return ""
+}
+
+func (x *RetireApiRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *RetireApiRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
+type RetireApiResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Api           *Api                   `protobuf:"bytes,1,opt,name=api,proto3" json:"api,omitempty"`
+	Note          string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	Revision      string                 `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RetireApiResponse) Reset() {
+	*x = RetireApiResponse{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[64]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RetireApiResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RetireApiResponse) ProtoMessage() {}
+
+func (x *RetireApiResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[64]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RetireApiResponse.ProtoReflect.Descriptor instead.
+func (*RetireApiResponse) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{64}
+}
+
+func (x *RetireApiResponse) GetApi() *Api {
+	if x != nil {
+		return x.Api
+	}
+	return nil
+}
+
+func (x *RetireApiResponse) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *RetireApiResponse) GetRevision() string {
+	if x != nil {
+		return x.Revision
+	}
+	return ""
+}
+
+type ApproveSubscriptionRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// When the right ends. Absent: it does not.
+	ExpireTime    *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
+	Plan          string                 `protobuf:"bytes,3,opt,name=plan,proto3" json:"plan,omitempty"`
+	Etag          string                 `protobuf:"bytes,4,opt,name=etag,proto3" json:"etag,omitempty"`
+	ValidateOnly  bool                   `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ApproveSubscriptionRequest) Reset() {
+	*x = ApproveSubscriptionRequest{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[65]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ApproveSubscriptionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ApproveSubscriptionRequest) ProtoMessage() {}
+
+func (x *ApproveSubscriptionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[65]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ApproveSubscriptionRequest.ProtoReflect.Descriptor instead.
+func (*ApproveSubscriptionRequest) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{65}
+}
+
+func (x *ApproveSubscriptionRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *ApproveSubscriptionRequest) GetExpireTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpireTime
+	}
+	return nil
+}
+
+func (x *ApproveSubscriptionRequest) GetPlan() string {
+	if x != nil {
+		return x.Plan
+	}
+	return ""
+}
+
+func (x *ApproveSubscriptionRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *ApproveSubscriptionRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
+type ApproveSubscriptionResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Subscription  *Subscription          `protobuf:"bytes,1,opt,name=subscription,proto3" json:"subscription,omitempty"`
+	Note          string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	Revision      string                 `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ApproveSubscriptionResponse) Reset() {
+	*x = ApproveSubscriptionResponse{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[66]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ApproveSubscriptionResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ApproveSubscriptionResponse) ProtoMessage() {}
+
+func (x *ApproveSubscriptionResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[66]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ApproveSubscriptionResponse.ProtoReflect.Descriptor instead.
+func (*ApproveSubscriptionResponse) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{66}
+}
+
+func (x *ApproveSubscriptionResponse) GetSubscription() *Subscription {
+	if x != nil {
+		return x.Subscription
+	}
+	return nil
+}
+
+func (x *ApproveSubscriptionResponse) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *ApproveSubscriptionResponse) GetRevision() string {
+	if x != nil {
+		return x.Revision
+	}
+	return ""
+}
+
+type RejectSubscriptionRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// For the subscriber to read, at most 1,024 bytes.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	Etag          string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
+	ValidateOnly  bool   `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RejectSubscriptionRequest) Reset() {
+	*x = RejectSubscriptionRequest{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[67]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RejectSubscriptionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RejectSubscriptionRequest) ProtoMessage() {}
+
+func (x *RejectSubscriptionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[67]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RejectSubscriptionRequest.ProtoReflect.Descriptor instead.
+func (*RejectSubscriptionRequest) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{67}
+}
+
+func (x *RejectSubscriptionRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *RejectSubscriptionRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *RejectSubscriptionRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *RejectSubscriptionRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
+type RejectSubscriptionResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Subscription  *Subscription          `protobuf:"bytes,1,opt,name=subscription,proto3" json:"subscription,omitempty"`
+	Note          string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	Revision      string                 `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RejectSubscriptionResponse) Reset() {
+	*x = RejectSubscriptionResponse{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[68]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RejectSubscriptionResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RejectSubscriptionResponse) ProtoMessage() {}
+
+func (x *RejectSubscriptionResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[68]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RejectSubscriptionResponse.ProtoReflect.Descriptor instead.
+func (*RejectSubscriptionResponse) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{68}
+}
+
+func (x *RejectSubscriptionResponse) GetSubscription() *Subscription {
+	if x != nil {
+		return x.Subscription
+	}
+	return nil
+}
+
+func (x *RejectSubscriptionResponse) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *RejectSubscriptionResponse) GetRevision() string {
+	if x != nil {
+		return x.Revision
+	}
+	return ""
+}
+
+type PauseSubscriptionRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// For the subscriber to read, at most 1,024 bytes.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	Etag          string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
+	ValidateOnly  bool   `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PauseSubscriptionRequest) Reset() {
+	*x = PauseSubscriptionRequest{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[69]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PauseSubscriptionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PauseSubscriptionRequest) ProtoMessage() {}
+
+func (x *PauseSubscriptionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[69]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PauseSubscriptionRequest.ProtoReflect.Descriptor instead.
+func (*PauseSubscriptionRequest) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{69}
+}
+
+func (x *PauseSubscriptionRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *PauseSubscriptionRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *PauseSubscriptionRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *PauseSubscriptionRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
+type PauseSubscriptionResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Subscription  *Subscription          `protobuf:"bytes,1,opt,name=subscription,proto3" json:"subscription,omitempty"`
+	Note          string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	Revision      string                 `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PauseSubscriptionResponse) Reset() {
+	*x = PauseSubscriptionResponse{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[70]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PauseSubscriptionResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PauseSubscriptionResponse) ProtoMessage() {}
+
+func (x *PauseSubscriptionResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[70]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PauseSubscriptionResponse.ProtoReflect.Descriptor instead.
+func (*PauseSubscriptionResponse) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{70}
+}
+
+func (x *PauseSubscriptionResponse) GetSubscription() *Subscription {
+	if x != nil {
+		return x.Subscription
+	}
+	return nil
+}
+
+func (x *PauseSubscriptionResponse) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *PauseSubscriptionResponse) GetRevision() string {
+	if x != nil {
+		return x.Revision
+	}
+	return ""
+}
+
+type ResumeSubscriptionRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Etag          string                 `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
+	ValidateOnly  bool                   `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResumeSubscriptionRequest) Reset() {
+	*x = ResumeSubscriptionRequest{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[71]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResumeSubscriptionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResumeSubscriptionRequest) ProtoMessage() {}
+
+func (x *ResumeSubscriptionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[71]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResumeSubscriptionRequest.ProtoReflect.Descriptor instead.
+func (*ResumeSubscriptionRequest) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{71}
+}
+
+func (x *ResumeSubscriptionRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *ResumeSubscriptionRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *ResumeSubscriptionRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
+type ResumeSubscriptionResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Subscription  *Subscription          `protobuf:"bytes,1,opt,name=subscription,proto3" json:"subscription,omitempty"`
+	Note          string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	Revision      string                 `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResumeSubscriptionResponse) Reset() {
+	*x = ResumeSubscriptionResponse{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[72]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResumeSubscriptionResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResumeSubscriptionResponse) ProtoMessage() {}
+
+func (x *ResumeSubscriptionResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[72]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResumeSubscriptionResponse.ProtoReflect.Descriptor instead.
+func (*ResumeSubscriptionResponse) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{72}
+}
+
+func (x *ResumeSubscriptionResponse) GetSubscription() *Subscription {
+	if x != nil {
+		return x.Subscription
+	}
+	return nil
+}
+
+func (x *ResumeSubscriptionResponse) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *ResumeSubscriptionResponse) GetRevision() string {
+	if x != nil {
+		return x.Revision
+	}
+	return ""
+}
+
+type ListPolicyViolationsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The tenant's.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	PageSize      int32  `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	PageToken     string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListPolicyViolationsRequest) Reset() {
+	*x = ListPolicyViolationsRequest{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[73]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListPolicyViolationsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListPolicyViolationsRequest) ProtoMessage() {}
+
+func (x *ListPolicyViolationsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[73]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListPolicyViolationsRequest.ProtoReflect.Descriptor instead.
+func (*ListPolicyViolationsRequest) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{73}
+}
+
+func (x *ListPolicyViolationsRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *ListPolicyViolationsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListPolicyViolationsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+type ListPolicyViolationsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Violations    []*PolicyViolation     `protobuf:"bytes,1,rep,name=violations,proto3" json:"violations,omitempty"`
+	NextPageToken string                 `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListPolicyViolationsResponse) Reset() {
+	*x = ListPolicyViolationsResponse{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[74]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListPolicyViolationsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListPolicyViolationsResponse) ProtoMessage() {}
+
+func (x *ListPolicyViolationsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[74]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListPolicyViolationsResponse.ProtoReflect.Descriptor instead.
+func (*ListPolicyViolationsResponse) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{74}
+}
+
+func (x *ListPolicyViolationsResponse) GetViolations() []*PolicyViolation {
+	if x != nil {
+		return x.Violations
+	}
+	return nil
+}
+
+func (x *ListPolicyViolationsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+type PurgeDeletedRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How long ago at least; not less than the server's --purge-retention, which
+	// is the default.
+	Retention     *durationpb.Duration `protobuf:"bytes,1,opt,name=retention,proto3" json:"retention,omitempty"`
+	ValidateOnly  bool                 `protobuf:"varint,2,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PurgeDeletedRequest) Reset() {
+	*x = PurgeDeletedRequest{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[75]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PurgeDeletedRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PurgeDeletedRequest) ProtoMessage() {}
+
+func (x *PurgeDeletedRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[75]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PurgeDeletedRequest.ProtoReflect.Descriptor instead.
+func (*PurgeDeletedRequest) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{75}
+}
+
+func (x *PurgeDeletedRequest) GetRetention() *durationpb.Duration {
+	if x != nil {
+		return x.Retention
+	}
+	return nil
+}
+
+func (x *PurgeDeletedRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
+type PurgeDeletedResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Tenants       int64                  `protobuf:"varint,1,opt,name=tenants,proto3" json:"tenants,omitempty"`
+	Users         int64                  `protobuf:"varint,2,opt,name=users,proto3" json:"users,omitempty"`
+	Keys          int64                  `protobuf:"varint,3,opt,name=keys,proto3" json:"keys,omitempty"`
+	Note          string                 `protobuf:"bytes,4,opt,name=note,proto3" json:"note,omitempty"`
+	Revision      string                 `protobuf:"bytes,5,opt,name=revision,proto3" json:"revision,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PurgeDeletedResponse) Reset() {
+	*x = PurgeDeletedResponse{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[76]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PurgeDeletedResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PurgeDeletedResponse) ProtoMessage() {}
+
+func (x *PurgeDeletedResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[76]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PurgeDeletedResponse.ProtoReflect.Descriptor instead.
+func (*PurgeDeletedResponse) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{76}
+}
+
+func (x *PurgeDeletedResponse) GetTenants() int64 {
+	if x != nil {
+		return x.Tenants
+	}
+	return 0
+}
+
+func (x *PurgeDeletedResponse) GetUsers() int64 {
+	if x != nil {
+		return x.Users
+	}
+	return 0
+}
+
+func (x *PurgeDeletedResponse) GetKeys() int64 {
+	if x != nil {
+		return x.Keys
+	}
+	return 0
+}
+
+func (x *PurgeDeletedResponse) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *PurgeDeletedResponse) GetRevision() string {
+	if x != nil {
+		return x.Revision
+	}
+	return ""
+}
+
+type ExplainRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What is asked, as CheckKey takes it; its key may be left out when key_id is
+	// given.
+	Check *CheckKeyRequest `protobuf:"bytes,1,opt,name=check,proto3" json:"check,omitempty"`
+	// The key by its id, in place of its secret.
+	KeyId string `protobuf:"bytes,2,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
+	// A refusal that was made not long ago, in place of the question.
+	DecisionId    string `protobuf:"bytes,3,opt,name=decision_id,json=decisionId,proto3" json:"decision_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExplainRequest) Reset() {
+	*x = ExplainRequest{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[77]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExplainRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExplainRequest) ProtoMessage() {}
+
+func (x *ExplainRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[77]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExplainRequest.ProtoReflect.Descriptor instead.
+func (*ExplainRequest) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{77}
+}
+
+func (x *ExplainRequest) GetCheck() *CheckKeyRequest {
+	if x != nil {
+		return x.Check
+	}
+	return nil
+}
+
+func (x *ExplainRequest) GetKeyId() string {
+	if x != nil {
+		return x.KeyId
+	}
+	return ""
+}
+
+func (x *ExplainRequest) GetDecisionId() string {
+	if x != nil {
+		return x.DecisionId
+	}
+	return ""
+}
+
+type ExplainResponse struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Verdict *CheckKeyResponse      `protobuf:"bytes,1,opt,name=verdict,proto3" json:"verdict,omitempty"`
+	// Every step, in the order of the decision.
+	Steps []*ExplainStep `protobuf:"bytes,2,rep,name=steps,proto3" json:"steps,omitempty"`
+	// With decision_id: when the refusal was made, and what it was.
+	Past          *PastDecision `protobuf:"bytes,3,opt,name=past,proto3" json:"past,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExplainResponse) Reset() {
+	*x = ExplainResponse{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[78]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExplainResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExplainResponse) ProtoMessage() {}
+
+func (x *ExplainResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[78]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExplainResponse.ProtoReflect.Descriptor instead.
+func (*ExplainResponse) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{78}
+}
+
+func (x *ExplainResponse) GetVerdict() *CheckKeyResponse {
+	if x != nil {
+		return x.Verdict
+	}
+	return nil
+}
+
+func (x *ExplainResponse) GetSteps() []*ExplainStep {
+	if x != nil {
+		return x.Steps
+	}
+	return nil
+}
+
+func (x *ExplainResponse) GetPast() *PastDecision {
+	if x != nil {
+		return x.Past
+	}
+	return nil
+}
+
 var File_keystile_v1_directory_service_proto protoreflect.FileDescriptor
 
 const file_keystile_v1_directory_service_proto_rawDesc = "" +
 	"\n" +
-	"#keystile/v1/directory_service.proto\x12\vkeystile.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe7\x02\n" +
-	"\x06Tenant\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02id\x12!\n" +
-	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x12/\n" +
-	"\x05state\x18\x03 \x01(\x0e2\x19.keystile.v1.Tenant.StateR\x05state\x12#\n" +
-	"\rsecret_prefix\x18\x04 \x01(\tR\fsecretPrefix\x12\x12\n" +
-	"\x04etag\x18\x05 \x01(\tR\x04etag\x12;\n" +
-	"\vcreate_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"createTime\x12;\n" +
-	"\vupdate_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"updateTime\"F\n" +
-	"\x05State\x12\x15\n" +
-	"\x11STATE_UNSPECIFIED\x10\x00\x12\n" +
+	"#keystile/v1/directory_service.proto\x12\vkeystile.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15keystile/v1/api.proto\x1a\x1dkeystile/v1/key_service.proto\x1a\x18keystile/v1/tenant.proto\x1a\x16keystile/v1/user.proto\x1a\x19keystile/v1/verdict.proto\"\x83\x01\n" +
+	"\aCascade\x12\x14\n" +
+	"\x05users\x18\x01 \x01(\x03R\x05users\x12\x12\n" +
+	"\x04keys\x18\x02 \x01(\x03R\x04keys\x12\x14\n" +
+	"\x05roles\x18\x03 \x01(\x03R\x05roles\x12\x12\n" +
+	"\x04apis\x18\x04 \x01(\x03R\x04apis\x12$\n" +
+	"\rsubscriptions\x18\x05 \x01(\x03R\rsubscriptions\"\xe9\x02\n" +
+	"\vExplainStep\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12:\n" +
+	"\aoutcome\x18\x02 \x01(\x0e2 .keystile.v1.ExplainStep.OutcomeR\aoutcome\x123\n" +
+	"\x06reason\x18\x03 \x01(\x0e2\x1b.keystile.v1.Verdict.ReasonR\x06reason\x12\x1a\n" +
+	"\bdecisive\x18\x04 \x01(\bR\bdecisive\x12\x16\n" +
+	"\x06detail\x18\x05 \x01(\tR\x06detail\x12\x16\n" +
+	"\x06record\x18\x06 \x01(\tR\x06record\x12\x12\n" +
+	"\x04cure\x18\a \x01(\tR\x04cure\x12\x19\n" +
+	"\bcured_by\x18\b \x01(\tR\acuredBy\"Z\n" +
+	"\aOutcome\x12\x17\n" +
+	"\x13OUTCOME_UNSPECIFIED\x10\x00\x12\n" +
 	"\n" +
-	"\x06ACTIVE\x10\x01\x12\r\n" +
-	"\tSUSPENDED\x10\x02\x12\v\n" +
-	"\aDELETED\x10\x03\"\xdc\x03\n" +
-	"\x04User\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1b\n" +
-	"\ttenant_id\x18\x02 \x01(\tR\btenantId\x12!\n" +
-	"\fdisplay_name\x18\x03 \x01(\tR\vdisplayName\x12*\n" +
-	"\x04kind\x18\x04 \x01(\x0e2\x16.keystile.v1.User.KindR\x04kind\x12-\n" +
-	"\x05state\x18\x05 \x01(\x0e2\x17.keystile.v1.User.StateR\x05state\x12\x14\n" +
-	"\x05roles\x18\x06 \x03(\tR\x05roles\x12\x12\n" +
-	"\x04etag\x18\a \x01(\tR\x04etag\x12;\n" +
-	"\vcreate_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"createTime\x12;\n" +
-	"\vupdate_time\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"updateTime\"=\n" +
-	"\x04Kind\x12\x14\n" +
-	"\x10KIND_UNSPECIFIED\x10\x00\x12\n" +
+	"\x06PASSED\x10\x01\x12\n" +
 	"\n" +
-	"\x06PERSON\x10\x01\x12\x13\n" +
-	"\x0fSERVICE_ACCOUNT\x10\x02\"F\n" +
-	"\x05State\x12\x15\n" +
-	"\x11STATE_UNSPECIFIED\x10\x00\x12\n" +
+	"\x06FAILED\x10\x02\x12\r\n" +
+	"\tNOT_ASKED\x10\x03\x12\x0f\n" +
+	"\vNOT_REACHED\x10\x04\"\xb3\x03\n" +
+	"\fPastDecision\x12\x1f\n" +
+	"\vdecision_id\x18\x01 \x01(\tR\n" +
+	"decisionId\x12.\n" +
+	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x123\n" +
+	"\x06reason\x18\x03 \x01(\x0e2\x1b.keystile.v1.Verdict.ReasonR\x06reason\x12\x18\n" +
+	"\amessage\x18\x04 \x01(\tR\amessage\x12\x1b\n" +
+	"\ttenant_id\x18\x05 \x01(\tR\btenantId\x12\x17\n" +
+	"\auser_id\x18\x06 \x01(\tR\x06userId\x12\x15\n" +
+	"\x06key_id\x18\a \x01(\tR\x05keyId\x12\x1e\n" +
 	"\n" +
-	"\x06ACTIVE\x10\x01\x12\r\n" +
-	"\tSUSPENDED\x10\x02\x12\v\n" +
-	"\aDELETED\x10\x03\"\x86\x01\n" +
+	"permission\x18\b \x01(\tR\n" +
+	"permission\x12\x15\n" +
+	"\x06api_id\x18\t \x01(\tR\x05apiId\x12\"\n" +
+	"\rapi_tenant_id\x18\n" +
+	" \x01(\tR\vapiTenantId\x12\x16\n" +
+	"\x06method\x18\v \x01(\tR\x06method\x12\x12\n" +
+	"\x04host\x18\f \x01(\tR\x04host\x12\x12\n" +
+	"\x04path\x18\r \x01(\tR\x04path\x12\x1b\n" +
+	"\tclient_ip\x18\x0e \x01(\tR\bclientIp\"\x86\x01\n" +
 	"\x13CreateTenantRequest\x12+\n" +
 	"\x06tenant\x18\x01 \x01(\v2\x13.keystile.v1.TenantR\x06tenant\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x02 \x01(\tR\trequestId\x12#\n" +
-	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\"W\n" +
+	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\"s\n" +
 	"\x14CreateTenantResponse\x12+\n" +
 	"\x06tenant\x18\x01 \x01(\v2\x13.keystile.v1.TenantR\x06tenant\x12\x12\n" +
-	"\x04note\x18\x02 \x01(\tR\x04note\"\"\n" +
+	"\x04note\x18\x02 \x01(\tR\x04note\x12\x1a\n" +
+	"\brevision\x18\x03 \x01(\tR\brevision\"\"\n" +
 	"\x10GetTenantRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"@\n" +
 	"\x11GetTenantResponse\x12+\n" +
-	"\x06tenant\x18\x01 \x01(\v2\x13.keystile.v1.TenantR\x06tenant\"~\n" +
+	"\x06tenant\x18\x01 \x01(\v2\x13.keystile.v1.TenantR\x06tenant\"\x8b\x01\n" +
+	"\x12ListTenantsRequest\x12\x1b\n" +
+	"\tpage_size\x18\x01 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x02 \x01(\tR\tpageToken\x12\x16\n" +
+	"\x06filter\x18\x03 \x01(\tR\x06filter\x12!\n" +
+	"\fshow_deleted\x18\x04 \x01(\bR\vshowDeleted\"l\n" +
+	"\x13ListTenantsResponse\x12-\n" +
+	"\atenants\x18\x01 \x03(\v2\x13.keystile.v1.TenantR\atenants\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xd7\x01\n" +
+	"\x13UpdateTenantRequest\x12+\n" +
+	"\x06tenant\x18\x01 \x01(\v2\x13.keystile.v1.TenantR\x06tenant\x12;\n" +
+	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
+	"updateMask\x12\x12\n" +
+	"\x04etag\x18\x03 \x01(\tR\x04etag\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x04 \x01(\tR\trequestId\x12#\n" +
+	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\"s\n" +
+	"\x14UpdateTenantResponse\x12+\n" +
+	"\x06tenant\x18\x01 \x01(\v2\x13.keystile.v1.TenantR\x06tenant\x12\x12\n" +
+	"\x04note\x18\x02 \x01(\tR\x04note\x12\x1a\n" +
+	"\brevision\x18\x03 \x01(\tR\brevision\"x\n" +
+	"\x13DeleteTenantRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04etag\x18\x02 \x01(\tR\x04etag\x12\x18\n" +
+	"\acascade\x18\x03 \x01(\bR\acascade\x12#\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"\xa3\x01\n" +
+	"\x14DeleteTenantResponse\x12+\n" +
+	"\x06tenant\x18\x01 \x01(\v2\x13.keystile.v1.TenantR\x06tenant\x12.\n" +
+	"\acascade\x18\x02 \x01(\v2\x14.keystile.v1.CascadeR\acascade\x12\x12\n" +
+	"\x04note\x18\x03 \x01(\tR\x04note\x12\x1a\n" +
+	"\brevision\x18\x04 \x01(\tR\brevision\"~\n" +
 	"\x11CreateUserRequest\x12%\n" +
 	"\x04user\x18\x01 \x01(\v2\x11.keystile.v1.UserR\x04user\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x02 \x01(\tR\trequestId\x12#\n" +
-	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\"O\n" +
+	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\"k\n" +
 	"\x12CreateUserResponse\x12%\n" +
 	"\x04user\x18\x01 \x01(\v2\x11.keystile.v1.UserR\x04user\x12\x12\n" +
-	"\x04note\x18\x02 \x01(\tR\x04note\"=\n" +
+	"\x04note\x18\x02 \x01(\tR\x04note\x12\x1a\n" +
+	"\brevision\x18\x03 \x01(\tR\brevision\"=\n" +
 	"\x0eGetUserRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1b\n" +
 	"\ttenant_id\x18\x02 \x01(\tR\btenantId\"8\n" +
 	"\x0fGetUserResponse\x12%\n" +
-	"\x04user\x18\x01 \x01(\v2\x11.keystile.v1.UserR\x04user2\xc8\x02\n" +
+	"\x04user\x18\x01 \x01(\v2\x11.keystile.v1.UserR\x04user\"\xa6\x01\n" +
+	"\x10ListUsersRequest\x12\x1b\n" +
+	"\ttenant_id\x18\x01 \x01(\tR\btenantId\x12\x1b\n" +
+	"\tpage_size\x18\x02 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x03 \x01(\tR\tpageToken\x12\x16\n" +
+	"\x06filter\x18\x04 \x01(\tR\x06filter\x12!\n" +
+	"\fshow_deleted\x18\x05 \x01(\bR\vshowDeleted\"d\n" +
+	"\x11ListUsersResponse\x12'\n" +
+	"\x05users\x18\x01 \x03(\v2\x11.keystile.v1.UserR\x05users\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xcf\x01\n" +
+	"\x11UpdateUserRequest\x12%\n" +
+	"\x04user\x18\x01 \x01(\v2\x11.keystile.v1.UserR\x04user\x12;\n" +
+	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
+	"updateMask\x12\x12\n" +
+	"\x04etag\x18\x03 \x01(\tR\x04etag\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x04 \x01(\tR\trequestId\x12#\n" +
+	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\"k\n" +
+	"\x12UpdateUserResponse\x12%\n" +
+	"\x04user\x18\x01 \x01(\v2\x11.keystile.v1.UserR\x04user\x12\x12\n" +
+	"\x04note\x18\x02 \x01(\tR\x04note\x12\x1a\n" +
+	"\brevision\x18\x03 \x01(\tR\brevision\"\x93\x01\n" +
+	"\x11DeleteUserRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1b\n" +
+	"\ttenant_id\x18\x02 \x01(\tR\btenantId\x12\x12\n" +
+	"\x04etag\x18\x03 \x01(\tR\x04etag\x12\x18\n" +
+	"\acascade\x18\x04 \x01(\bR\acascade\x12#\n" +
+	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\"\x9b\x01\n" +
+	"\x12DeleteUserResponse\x12%\n" +
+	"\x04user\x18\x01 \x01(\v2\x11.keystile.v1.UserR\x04user\x12.\n" +
+	"\acascade\x18\x02 \x01(\v2\x14.keystile.v1.CascadeR\acascade\x12\x12\n" +
+	"\x04note\x18\x03 \x01(\tR\x04note\x12\x1a\n" +
+	"\brevision\x18\x04 \x01(\tR\brevision\"~\n" +
+	"\x11CreateRoleRequest\x12%\n" +
+	"\x04role\x18\x01 \x01(\v2\x11.keystile.v1.RoleR\x04role\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x02 \x01(\tR\trequestId\x12#\n" +
+	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\"k\n" +
+	"\x12CreateRoleResponse\x12%\n" +
+	"\x04role\x18\x01 \x01(\v2\x11.keystile.v1.RoleR\x04role\x12\x12\n" +
+	"\x04note\x18\x02 \x01(\tR\x04note\x12\x1a\n" +
+	"\brevision\x18\x03 \x01(\tR\brevision\"=\n" +
+	"\x0eGetRoleRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1b\n" +
+	"\ttenant_id\x18\x02 \x01(\tR\btenantId\"8\n" +
+	"\x0fGetRoleResponse\x12%\n" +
+	"\x04role\x18\x01 \x01(\v2\x11.keystile.v1.RoleR\x04role\"\x83\x01\n" +
+	"\x10ListRolesRequest\x12\x1b\n" +
+	"\ttenant_id\x18\x01 \x01(\tR\btenantId\x12\x1b\n" +
+	"\tpage_size\x18\x02 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x03 \x01(\tR\tpageToken\x12\x16\n" +
+	"\x06filter\x18\x04 \x01(\tR\x06filter\"d\n" +
+	"\x11ListRolesResponse\x12'\n" +
+	"\x05roles\x18\x01 \x03(\v2\x11.keystile.v1.RoleR\x05roles\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xcf\x01\n" +
+	"\x11UpdateRoleRequest\x12%\n" +
+	"\x04role\x18\x01 \x01(\v2\x11.keystile.v1.RoleR\x04role\x12;\n" +
+	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
+	"updateMask\x12\x12\n" +
+	"\x04etag\x18\x03 \x01(\tR\x04etag\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x04 \x01(\tR\trequestId\x12#\n" +
+	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\"k\n" +
+	"\x12UpdateRoleResponse\x12%\n" +
+	"\x04role\x18\x01 \x01(\v2\x11.keystile.v1.RoleR\x04role\x12\x12\n" +
+	"\x04note\x18\x02 \x01(\tR\x04note\x12\x1a\n" +
+	"\brevision\x18\x03 \x01(\tR\brevision\"\x93\x01\n" +
+	"\x11DeleteRoleRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1b\n" +
+	"\ttenant_id\x18\x02 \x01(\tR\btenantId\x12\x12\n" +
+	"\x04etag\x18\x03 \x01(\tR\x04etag\x12\x18\n" +
+	"\acascade\x18\x04 \x01(\bR\acascade\x12#\n" +
+	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\"t\n" +
+	"\x12DeleteRoleResponse\x12.\n" +
+	"\acascade\x18\x01 \x01(\v2\x14.keystile.v1.CascadeR\acascade\x12\x12\n" +
+	"\x04note\x18\x02 \x01(\tR\x04note\x12\x1a\n" +
+	"\brevision\x18\x03 \x01(\tR\brevision\"z\n" +
+	"\x10CreateApiRequest\x12\"\n" +
+	"\x03api\x18\x01 \x01(\v2\x10.keystile.v1.ApiR\x03api\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x02 \x01(\tR\trequestId\x12#\n" +
+	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\"g\n" +
+	"\x11CreateApiResponse\x12\"\n" +
+	"\x03api\x18\x01 \x01(\v2\x10.keystile.v1.ApiR\x03api\x12\x12\n" +
+	"\x04note\x18\x02 \x01(\tR\x04note\x12\x1a\n" +
+	"\brevision\x18\x03 \x01(\tR\brevision\"<\n" +
+	"\rGetApiRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1b\n" +
+	"\ttenant_id\x18\x02 \x01(\tR\btenantId\"4\n" +
+	"\x0eGetApiResponse\x12\"\n" +
+	"\x03api\x18\x01 \x01(\v2\x10.keystile.v1.ApiR\x03api\"\x82\x01\n" +
+	"\x0fListApisRequest\x12\x1b\n" +
+	"\ttenant_id\x18\x01 \x01(\tR\btenantId\x12\x1b\n" +
+	"\tpage_size\x18\x02 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x03 \x01(\tR\tpageToken\x12\x16\n" +
+	"\x06filter\x18\x04 \x01(\tR\x06filter\"`\n" +
+	"\x10ListApisResponse\x12$\n" +
+	"\x04apis\x18\x01 \x03(\v2\x10.keystile.v1.ApiR\x04apis\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xcb\x01\n" +
+	"\x10UpdateApiRequest\x12\"\n" +
+	"\x03api\x18\x01 \x01(\v2\x10.keystile.v1.ApiR\x03api\x12;\n" +
+	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
+	"updateMask\x12\x12\n" +
+	"\x04etag\x18\x03 \x01(\tR\x04etag\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x04 \x01(\tR\trequestId\x12#\n" +
+	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\"g\n" +
+	"\x11UpdateApiResponse\x12\"\n" +
+	"\x03api\x18\x01 \x01(\v2\x10.keystile.v1.ApiR\x03api\x12\x12\n" +
+	"\x04note\x18\x02 \x01(\tR\x04note\x12\x1a\n" +
+	"\brevision\x18\x03 \x01(\tR\brevision\"\x92\x01\n" +
+	"\x10DeleteApiRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1b\n" +
+	"\ttenant_id\x18\x02 \x01(\tR\btenantId\x12\x12\n" +
+	"\x04etag\x18\x03 \x01(\tR\x04etag\x12\x18\n" +
+	"\acascade\x18\x04 \x01(\bR\acascade\x12#\n" +
+	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\"s\n" +
+	"\x11DeleteApiResponse\x12.\n" +
+	"\acascade\x18\x01 \x01(\v2\x14.keystile.v1.CascadeR\acascade\x12\x12\n" +
+	"\x04note\x18\x02 \x01(\tR\x04note\x12\x1a\n" +
+	"\brevision\x18\x03 \x01(\tR\brevision\"\x9e\x01\n" +
+	"\x19CreateSubscriptionRequest\x12=\n" +
+	"\fsubscription\x18\x01 \x01(\v2\x19.keystile.v1.SubscriptionR\fsubscription\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x02 \x01(\tR\trequestId\x12#\n" +
+	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\"\x8b\x01\n" +
+	"\x1aCreateSubscriptionResponse\x12=\n" +
+	"\fsubscription\x18\x01 \x01(\v2\x19.keystile.v1.SubscriptionR\fsubscription\x12\x12\n" +
+	"\x04note\x18\x02 \x01(\tR\x04note\x12\x1a\n" +
+	"\brevision\x18\x03 \x01(\tR\brevision\"(\n" +
+	"\x16GetSubscriptionRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"X\n" +
+	"\x17GetSubscriptionResponse\x12=\n" +
+	"\fsubscription\x18\x01 \x01(\v2\x19.keystile.v1.SubscriptionR\fsubscription\"\xdf\x01\n" +
+	"\x18ListSubscriptionsRequest\x12\x1b\n" +
+	"\ttenant_id\x18\x01 \x01(\tR\btenantId\x12\x17\n" +
+	"\auser_id\x18\x02 \x01(\tR\x06userId\x12\"\n" +
+	"\rapi_tenant_id\x18\x03 \x01(\tR\vapiTenantId\x12\x15\n" +
+	"\x06api_id\x18\x04 \x01(\tR\x05apiId\x12\x1b\n" +
+	"\tpage_size\x18\x05 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x06 \x01(\tR\tpageToken\x12\x16\n" +
+	"\x06filter\x18\a \x01(\tR\x06filter\"\x84\x01\n" +
+	"\x19ListSubscriptionsResponse\x12?\n" +
+	"\rsubscriptions\x18\x01 \x03(\v2\x19.keystile.v1.SubscriptionR\rsubscriptions\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xef\x01\n" +
+	"\x19UpdateSubscriptionRequest\x12=\n" +
+	"\fsubscription\x18\x01 \x01(\v2\x19.keystile.v1.SubscriptionR\fsubscription\x12;\n" +
+	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
+	"updateMask\x12\x12\n" +
+	"\x04etag\x18\x03 \x01(\tR\x04etag\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x04 \x01(\tR\trequestId\x12#\n" +
+	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\"\x8b\x01\n" +
+	"\x1aUpdateSubscriptionResponse\x12=\n" +
+	"\fsubscription\x18\x01 \x01(\v2\x19.keystile.v1.SubscriptionR\fsubscription\x12\x12\n" +
+	"\x04note\x18\x02 \x01(\tR\x04note\x12\x1a\n" +
+	"\brevision\x18\x03 \x01(\tR\brevision\"d\n" +
+	"\x19DeleteSubscriptionRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04etag\x18\x02 \x01(\tR\x04etag\x12#\n" +
+	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\"|\n" +
+	"\x1aDeleteSubscriptionResponse\x12.\n" +
+	"\acascade\x18\x01 \x01(\v2\x14.keystile.v1.CascadeR\acascade\x12\x12\n" +
+	"\x04note\x18\x02 \x01(\tR\x04note\x12\x1a\n" +
+	"\brevision\x18\x03 \x01(\tR\brevision\"_\n" +
+	"\x14SuspendTenantRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04etag\x18\x02 \x01(\tR\x04etag\x12#\n" +
+	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\"t\n" +
+	"\x15SuspendTenantResponse\x12+\n" +
+	"\x06tenant\x18\x01 \x01(\v2\x13.keystile.v1.TenantR\x06tenant\x12\x12\n" +
+	"\x04note\x18\x02 \x01(\tR\x04note\x12\x1a\n" +
+	"\brevision\x18\x03 \x01(\tR\brevision\"`\n" +
+	"\x15ActivateTenantRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04etag\x18\x02 \x01(\tR\x04etag\x12#\n" +
+	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\"u\n" +
+	"\x16ActivateTenantResponse\x12+\n" +
+	"\x06tenant\x18\x01 \x01(\v2\x13.keystile.v1.TenantR\x06tenant\x12\x12\n" +
+	"\x04note\x18\x02 \x01(\tR\x04note\x12\x1a\n" +
+	"\brevision\x18\x03 \x01(\tR\brevision\"z\n" +
+	"\x12SuspendUserRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1b\n" +
+	"\ttenant_id\x18\x02 \x01(\tR\btenantId\x12\x12\n" +
+	"\x04etag\x18\x03 \x01(\tR\x04etag\x12#\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"l\n" +
+	"\x13SuspendUserResponse\x12%\n" +
+	"\x04user\x18\x01 \x01(\v2\x11.keystile.v1.UserR\x04user\x12\x12\n" +
+	"\x04note\x18\x02 \x01(\tR\x04note\x12\x1a\n" +
+	"\brevision\x18\x03 \x01(\tR\brevision\"{\n" +
+	"\x13ActivateUserRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1b\n" +
+	"\ttenant_id\x18\x02 \x01(\tR\btenantId\x12\x12\n" +
+	"\x04etag\x18\x03 \x01(\tR\x04etag\x12#\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"m\n" +
+	"\x14ActivateUserResponse\x12%\n" +
+	"\x04user\x18\x01 \x01(\v2\x11.keystile.v1.UserR\x04user\x12\x12\n" +
+	"\x04note\x18\x02 \x01(\tR\x04note\x12\x1a\n" +
+	"\brevision\x18\x03 \x01(\tR\brevision\"\xb8\x01\n" +
+	"\x13DeprecateApiRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1b\n" +
+	"\ttenant_id\x18\x02 \x01(\tR\btenantId\x12;\n" +
+	"\vsunset_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"sunsetTime\x12\x12\n" +
+	"\x04etag\x18\x04 \x01(\tR\x04etag\x12#\n" +
+	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\"j\n" +
+	"\x14DeprecateApiResponse\x12\"\n" +
+	"\x03api\x18\x01 \x01(\v2\x10.keystile.v1.ApiR\x03api\x12\x12\n" +
+	"\x04note\x18\x02 \x01(\tR\x04note\x12\x1a\n" +
+	"\brevision\x18\x03 \x01(\tR\brevision\"x\n" +
+	"\x10RetireApiRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1b\n" +
+	"\ttenant_id\x18\x02 \x01(\tR\btenantId\x12\x12\n" +
+	"\x04etag\x18\x03 \x01(\tR\x04etag\x12#\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"g\n" +
+	"\x11RetireApiResponse\x12\"\n" +
+	"\x03api\x18\x01 \x01(\v2\x10.keystile.v1.ApiR\x03api\x12\x12\n" +
+	"\x04note\x18\x02 \x01(\tR\x04note\x12\x1a\n" +
+	"\brevision\x18\x03 \x01(\tR\brevision\"\xb6\x01\n" +
+	"\x1aApproveSubscriptionRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12;\n" +
+	"\vexpire_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"expireTime\x12\x12\n" +
+	"\x04plan\x18\x03 \x01(\tR\x04plan\x12\x12\n" +
+	"\x04etag\x18\x04 \x01(\tR\x04etag\x12#\n" +
+	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\"\x8c\x01\n" +
+	"\x1bApproveSubscriptionResponse\x12=\n" +
+	"\fsubscription\x18\x01 \x01(\v2\x19.keystile.v1.SubscriptionR\fsubscription\x12\x12\n" +
+	"\x04note\x18\x02 \x01(\tR\x04note\x12\x1a\n" +
+	"\brevision\x18\x03 \x01(\tR\brevision\"|\n" +
+	"\x19RejectSubscriptionRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x12\n" +
+	"\x04etag\x18\x03 \x01(\tR\x04etag\x12#\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"\x8b\x01\n" +
+	"\x1aRejectSubscriptionResponse\x12=\n" +
+	"\fsubscription\x18\x01 \x01(\v2\x19.keystile.v1.SubscriptionR\fsubscription\x12\x12\n" +
+	"\x04note\x18\x02 \x01(\tR\x04note\x12\x1a\n" +
+	"\brevision\x18\x03 \x01(\tR\brevision\"{\n" +
+	"\x18PauseSubscriptionRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x12\n" +
+	"\x04etag\x18\x03 \x01(\tR\x04etag\x12#\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"\x8a\x01\n" +
+	"\x19PauseSubscriptionResponse\x12=\n" +
+	"\fsubscription\x18\x01 \x01(\v2\x19.keystile.v1.SubscriptionR\fsubscription\x12\x12\n" +
+	"\x04note\x18\x02 \x01(\tR\x04note\x12\x1a\n" +
+	"\brevision\x18\x03 \x01(\tR\brevision\"d\n" +
+	"\x19ResumeSubscriptionRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04etag\x18\x02 \x01(\tR\x04etag\x12#\n" +
+	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\"\x8b\x01\n" +
+	"\x1aResumeSubscriptionResponse\x12=\n" +
+	"\fsubscription\x18\x01 \x01(\v2\x19.keystile.v1.SubscriptionR\fsubscription\x12\x12\n" +
+	"\x04note\x18\x02 \x01(\tR\x04note\x12\x1a\n" +
+	"\brevision\x18\x03 \x01(\tR\brevision\"i\n" +
+	"\x1bListPolicyViolationsRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1b\n" +
+	"\tpage_size\x18\x02 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x03 \x01(\tR\tpageToken\"\x84\x01\n" +
+	"\x1cListPolicyViolationsResponse\x12<\n" +
+	"\n" +
+	"violations\x18\x01 \x03(\v2\x1c.keystile.v1.PolicyViolationR\n" +
+	"violations\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"s\n" +
+	"\x13PurgeDeletedRequest\x127\n" +
+	"\tretention\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\tretention\x12#\n" +
+	"\rvalidate_only\x18\x02 \x01(\bR\fvalidateOnly\"\x8a\x01\n" +
+	"\x14PurgeDeletedResponse\x12\x18\n" +
+	"\atenants\x18\x01 \x01(\x03R\atenants\x12\x14\n" +
+	"\x05users\x18\x02 \x01(\x03R\x05users\x12\x12\n" +
+	"\x04keys\x18\x03 \x01(\x03R\x04keys\x12\x12\n" +
+	"\x04note\x18\x04 \x01(\tR\x04note\x12\x1a\n" +
+	"\brevision\x18\x05 \x01(\tR\brevision\"|\n" +
+	"\x0eExplainRequest\x122\n" +
+	"\x05check\x18\x01 \x01(\v2\x1c.keystile.v1.CheckKeyRequestR\x05check\x12\x15\n" +
+	"\x06key_id\x18\x02 \x01(\tR\x05keyId\x12\x1f\n" +
+	"\vdecision_id\x18\x03 \x01(\tR\n" +
+	"decisionId\"\xa9\x01\n" +
+	"\x0fExplainResponse\x127\n" +
+	"\averdict\x18\x01 \x01(\v2\x1d.keystile.v1.CheckKeyResponseR\averdict\x12.\n" +
+	"\x05steps\x18\x02 \x03(\v2\x18.keystile.v1.ExplainStepR\x05steps\x12-\n" +
+	"\x04past\x18\x03 \x01(\v2\x19.keystile.v1.PastDecisionR\x04past2\xb3\x19\n" +
 	"\x10DirectoryService\x12S\n" +
 	"\fCreateTenant\x12 .keystile.v1.CreateTenantRequest\x1a!.keystile.v1.CreateTenantResponse\x12J\n" +
-	"\tGetTenant\x12\x1d.keystile.v1.GetTenantRequest\x1a\x1e.keystile.v1.GetTenantResponse\x12M\n" +
+	"\tGetTenant\x12\x1d.keystile.v1.GetTenantRequest\x1a\x1e.keystile.v1.GetTenantResponse\x12P\n" +
+	"\vListTenants\x12\x1f.keystile.v1.ListTenantsRequest\x1a .keystile.v1.ListTenantsResponse\x12S\n" +
+	"\fUpdateTenant\x12 .keystile.v1.UpdateTenantRequest\x1a!.keystile.v1.UpdateTenantResponse\x12S\n" +
+	"\fDeleteTenant\x12 .keystile.v1.DeleteTenantRequest\x1a!.keystile.v1.DeleteTenantResponse\x12M\n" +
 	"\n" +
 	"CreateUser\x12\x1e.keystile.v1.CreateUserRequest\x1a\x1f.keystile.v1.CreateUserResponse\x12D\n" +
-	"\aGetUser\x12\x1b.keystile.v1.GetUserRequest\x1a\x1c.keystile.v1.GetUserResponseB9Z7github.com/keystile/keystile/api/keystile/v1;keystilev1b\x06proto3"
+	"\aGetUser\x12\x1b.keystile.v1.GetUserRequest\x1a\x1c.keystile.v1.GetUserResponse\x12J\n" +
+	"\tListUsers\x12\x1d.keystile.v1.ListUsersRequest\x1a\x1e.keystile.v1.ListUsersResponse\x12M\n" +
+	"\n" +
+	"UpdateUser\x12\x1e.keystile.v1.UpdateUserRequest\x1a\x1f.keystile.v1.UpdateUserResponse\x12M\n" +
+	"\n" +
+	"DeleteUser\x12\x1e.keystile.v1.DeleteUserRequest\x1a\x1f.keystile.v1.DeleteUserResponse\x12M\n" +
+	"\n" +
+	"CreateRole\x12\x1e.keystile.v1.CreateRoleRequest\x1a\x1f.keystile.v1.CreateRoleResponse\x12D\n" +
+	"\aGetRole\x12\x1b.keystile.v1.GetRoleRequest\x1a\x1c.keystile.v1.GetRoleResponse\x12J\n" +
+	"\tListRoles\x12\x1d.keystile.v1.ListRolesRequest\x1a\x1e.keystile.v1.ListRolesResponse\x12M\n" +
+	"\n" +
+	"UpdateRole\x12\x1e.keystile.v1.UpdateRoleRequest\x1a\x1f.keystile.v1.UpdateRoleResponse\x12M\n" +
+	"\n" +
+	"DeleteRole\x12\x1e.keystile.v1.DeleteRoleRequest\x1a\x1f.keystile.v1.DeleteRoleResponse\x12J\n" +
+	"\tCreateApi\x12\x1d.keystile.v1.CreateApiRequest\x1a\x1e.keystile.v1.CreateApiResponse\x12A\n" +
+	"\x06GetApi\x12\x1a.keystile.v1.GetApiRequest\x1a\x1b.keystile.v1.GetApiResponse\x12G\n" +
+	"\bListApis\x12\x1c.keystile.v1.ListApisRequest\x1a\x1d.keystile.v1.ListApisResponse\x12J\n" +
+	"\tUpdateApi\x12\x1d.keystile.v1.UpdateApiRequest\x1a\x1e.keystile.v1.UpdateApiResponse\x12J\n" +
+	"\tDeleteApi\x12\x1d.keystile.v1.DeleteApiRequest\x1a\x1e.keystile.v1.DeleteApiResponse\x12e\n" +
+	"\x12CreateSubscription\x12&.keystile.v1.CreateSubscriptionRequest\x1a'.keystile.v1.CreateSubscriptionResponse\x12\\\n" +
+	"\x0fGetSubscription\x12#.keystile.v1.GetSubscriptionRequest\x1a$.keystile.v1.GetSubscriptionResponse\x12b\n" +
+	"\x11ListSubscriptions\x12%.keystile.v1.ListSubscriptionsRequest\x1a&.keystile.v1.ListSubscriptionsResponse\x12e\n" +
+	"\x12UpdateSubscription\x12&.keystile.v1.UpdateSubscriptionRequest\x1a'.keystile.v1.UpdateSubscriptionResponse\x12e\n" +
+	"\x12DeleteSubscription\x12&.keystile.v1.DeleteSubscriptionRequest\x1a'.keystile.v1.DeleteSubscriptionResponse\x12V\n" +
+	"\rSuspendTenant\x12!.keystile.v1.SuspendTenantRequest\x1a\".keystile.v1.SuspendTenantResponse\x12Y\n" +
+	"\x0eActivateTenant\x12\".keystile.v1.ActivateTenantRequest\x1a#.keystile.v1.ActivateTenantResponse\x12P\n" +
+	"\vSuspendUser\x12\x1f.keystile.v1.SuspendUserRequest\x1a .keystile.v1.SuspendUserResponse\x12S\n" +
+	"\fActivateUser\x12 .keystile.v1.ActivateUserRequest\x1a!.keystile.v1.ActivateUserResponse\x12S\n" +
+	"\fDeprecateApi\x12 .keystile.v1.DeprecateApiRequest\x1a!.keystile.v1.DeprecateApiResponse\x12J\n" +
+	"\tRetireApi\x12\x1d.keystile.v1.RetireApiRequest\x1a\x1e.keystile.v1.RetireApiResponse\x12h\n" +
+	"\x13ApproveSubscription\x12'.keystile.v1.ApproveSubscriptionRequest\x1a(.keystile.v1.ApproveSubscriptionResponse\x12e\n" +
+	"\x12RejectSubscription\x12&.keystile.v1.RejectSubscriptionRequest\x1a'.keystile.v1.RejectSubscriptionResponse\x12b\n" +
+	"\x11PauseSubscription\x12%.keystile.v1.PauseSubscriptionRequest\x1a&.keystile.v1.PauseSubscriptionResponse\x12e\n" +
+	"\x12ResumeSubscription\x12&.keystile.v1.ResumeSubscriptionRequest\x1a'.keystile.v1.ResumeSubscriptionResponse\x12k\n" +
+	"\x14ListPolicyViolations\x12(.keystile.v1.ListPolicyViolationsRequest\x1a).keystile.v1.ListPolicyViolationsResponse\x12S\n" +
+	"\fPurgeDeleted\x12 .keystile.v1.PurgeDeletedRequest\x1a!.keystile.v1.PurgeDeletedResponse\x12D\n" +
+	"\aExplain\x12\x1b.keystile.v1.ExplainRequest\x1a\x1c.keystile.v1.ExplainResponseB9Z7github.com/keystile/keystile/api/keystile/v1;keystilev1b\x06proto3"
 
 var (
 	file_keystile_v1_directory_service_proto_rawDescOnce sync.Once
@@ -891,51 +5613,248 @@ func file_keystile_v1_directory_service_proto_rawDescGZIP() []byte {
 	return file_keystile_v1_directory_service_proto_rawDescData
 }
 
-var file_keystile_v1_directory_service_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_keystile_v1_directory_service_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_keystile_v1_directory_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_keystile_v1_directory_service_proto_msgTypes = make([]protoimpl.MessageInfo, 79)
 var file_keystile_v1_directory_service_proto_goTypes = []any{
-	(Tenant_State)(0),             // 0: keystile.v1.Tenant.State
-	(User_Kind)(0),                // 1: keystile.v1.User.Kind
-	(User_State)(0),               // 2: keystile.v1.User.State
-	(*Tenant)(nil),                // 3: keystile.v1.Tenant
-	(*User)(nil),                  // 4: keystile.v1.User
-	(*CreateTenantRequest)(nil),   // 5: keystile.v1.CreateTenantRequest
-	(*CreateTenantResponse)(nil),  // 6: keystile.v1.CreateTenantResponse
-	(*GetTenantRequest)(nil),      // 7: keystile.v1.GetTenantRequest
-	(*GetTenantResponse)(nil),     // 8: keystile.v1.GetTenantResponse
-	(*CreateUserRequest)(nil),     // 9: keystile.v1.CreateUserRequest
-	(*CreateUserResponse)(nil),    // 10: keystile.v1.CreateUserResponse
-	(*GetUserRequest)(nil),        // 11: keystile.v1.GetUserRequest
-	(*GetUserResponse)(nil),       // 12: keystile.v1.GetUserResponse
-	(*timestamppb.Timestamp)(nil), // 13: google.protobuf.Timestamp
+	(ExplainStep_Outcome)(0),             // 0: keystile.v1.ExplainStep.Outcome
+	(*Cascade)(nil),                      // 1: keystile.v1.Cascade
+	(*ExplainStep)(nil),                  // 2: keystile.v1.ExplainStep
+	(*PastDecision)(nil),                 // 3: keystile.v1.PastDecision
+	(*CreateTenantRequest)(nil),          // 4: keystile.v1.CreateTenantRequest
+	(*CreateTenantResponse)(nil),         // 5: keystile.v1.CreateTenantResponse
+	(*GetTenantRequest)(nil),             // 6: keystile.v1.GetTenantRequest
+	(*GetTenantResponse)(nil),            // 7: keystile.v1.GetTenantResponse
+	(*ListTenantsRequest)(nil),           // 8: keystile.v1.ListTenantsRequest
+	(*ListTenantsResponse)(nil),          // 9: keystile.v1.ListTenantsResponse
+	(*UpdateTenantRequest)(nil),          // 10: keystile.v1.UpdateTenantRequest
+	(*UpdateTenantResponse)(nil),         // 11: keystile.v1.UpdateTenantResponse
+	(*DeleteTenantRequest)(nil),          // 12: keystile.v1.DeleteTenantRequest
+	(*DeleteTenantResponse)(nil),         // 13: keystile.v1.DeleteTenantResponse
+	(*CreateUserRequest)(nil),            // 14: keystile.v1.CreateUserRequest
+	(*CreateUserResponse)(nil),           // 15: keystile.v1.CreateUserResponse
+	(*GetUserRequest)(nil),               // 16: keystile.v1.GetUserRequest
+	(*GetUserResponse)(nil),              // 17: keystile.v1.GetUserResponse
+	(*ListUsersRequest)(nil),             // 18: keystile.v1.ListUsersRequest
+	(*ListUsersResponse)(nil),            // 19: keystile.v1.ListUsersResponse
+	(*UpdateUserRequest)(nil),            // 20: keystile.v1.UpdateUserRequest
+	(*UpdateUserResponse)(nil),           // 21: keystile.v1.UpdateUserResponse
+	(*DeleteUserRequest)(nil),            // 22: keystile.v1.DeleteUserRequest
+	(*DeleteUserResponse)(nil),           // 23: keystile.v1.DeleteUserResponse
+	(*CreateRoleRequest)(nil),            // 24: keystile.v1.CreateRoleRequest
+	(*CreateRoleResponse)(nil),           // 25: keystile.v1.CreateRoleResponse
+	(*GetRoleRequest)(nil),               // 26: keystile.v1.GetRoleRequest
+	(*GetRoleResponse)(nil),              // 27: keystile.v1.GetRoleResponse
+	(*ListRolesRequest)(nil),             // 28: keystile.v1.ListRolesRequest
+	(*ListRolesResponse)(nil),            // 29: keystile.v1.ListRolesResponse
+	(*UpdateRoleRequest)(nil),            // 30: keystile.v1.UpdateRoleRequest
+	(*UpdateRoleResponse)(nil),           // 31: keystile.v1.UpdateRoleResponse
+	(*DeleteRoleRequest)(nil),            // 32: keystile.v1.DeleteRoleRequest
+	(*DeleteRoleResponse)(nil),           // 33: keystile.v1.DeleteRoleResponse
+	(*CreateApiRequest)(nil),             // 34: keystile.v1.CreateApiRequest
+	(*CreateApiResponse)(nil),            // 35: keystile.v1.CreateApiResponse
+	(*GetApiRequest)(nil),                // 36: keystile.v1.GetApiRequest
+	(*GetApiResponse)(nil),               // 37: keystile.v1.GetApiResponse
+	(*ListApisRequest)(nil),              // 38: keystile.v1.ListApisRequest
+	(*ListApisResponse)(nil),             // 39: keystile.v1.ListApisResponse
+	(*UpdateApiRequest)(nil),             // 40: keystile.v1.UpdateApiRequest
+	(*UpdateApiResponse)(nil),            // 41: keystile.v1.UpdateApiResponse
+	(*DeleteApiRequest)(nil),             // 42: keystile.v1.DeleteApiRequest
+	(*DeleteApiResponse)(nil),            // 43: keystile.v1.DeleteApiResponse
+	(*CreateSubscriptionRequest)(nil),    // 44: keystile.v1.CreateSubscriptionRequest
+	(*CreateSubscriptionResponse)(nil),   // 45: keystile.v1.CreateSubscriptionResponse
+	(*GetSubscriptionRequest)(nil),       // 46: keystile.v1.GetSubscriptionRequest
+	(*GetSubscriptionResponse)(nil),      // 47: keystile.v1.GetSubscriptionResponse
+	(*ListSubscriptionsRequest)(nil),     // 48: keystile.v1.ListSubscriptionsRequest
+	(*ListSubscriptionsResponse)(nil),    // 49: keystile.v1.ListSubscriptionsResponse
+	(*UpdateSubscriptionRequest)(nil),    // 50: keystile.v1.UpdateSubscriptionRequest
+	(*UpdateSubscriptionResponse)(nil),   // 51: keystile.v1.UpdateSubscriptionResponse
+	(*DeleteSubscriptionRequest)(nil),    // 52: keystile.v1.DeleteSubscriptionRequest
+	(*DeleteSubscriptionResponse)(nil),   // 53: keystile.v1.DeleteSubscriptionResponse
+	(*SuspendTenantRequest)(nil),         // 54: keystile.v1.SuspendTenantRequest
+	(*SuspendTenantResponse)(nil),        // 55: keystile.v1.SuspendTenantResponse
+	(*ActivateTenantRequest)(nil),        // 56: keystile.v1.ActivateTenantRequest
+	(*ActivateTenantResponse)(nil),       // 57: keystile.v1.ActivateTenantResponse
+	(*SuspendUserRequest)(nil),           // 58: keystile.v1.SuspendUserRequest
+	(*SuspendUserResponse)(nil),          // 59: keystile.v1.SuspendUserResponse
+	(*ActivateUserRequest)(nil),          // 60: keystile.v1.ActivateUserRequest
+	(*ActivateUserResponse)(nil),         // 61: keystile.v1.ActivateUserResponse
+	(*DeprecateApiRequest)(nil),          // 62: keystile.v1.DeprecateApiRequest
+	(*DeprecateApiResponse)(nil),         // 63: keystile.v1.DeprecateApiResponse
+	(*RetireApiRequest)(nil),             // 64: keystile.v1.RetireApiRequest
+	(*RetireApiResponse)(nil),            // 65: keystile.v1.RetireApiResponse
+	(*ApproveSubscriptionRequest)(nil),   // 66: keystile.v1.ApproveSubscriptionRequest
+	(*ApproveSubscriptionResponse)(nil),  // 67: keystile.v1.ApproveSubscriptionResponse
+	(*RejectSubscriptionRequest)(nil),    // 68: keystile.v1.RejectSubscriptionRequest
+	(*RejectSubscriptionResponse)(nil),   // 69: keystile.v1.RejectSubscriptionResponse
+	(*PauseSubscriptionRequest)(nil),     // 70: keystile.v1.PauseSubscriptionRequest
+	(*PauseSubscriptionResponse)(nil),    // 71: keystile.v1.PauseSubscriptionResponse
+	(*ResumeSubscriptionRequest)(nil),    // 72: keystile.v1.ResumeSubscriptionRequest
+	(*ResumeSubscriptionResponse)(nil),   // 73: keystile.v1.ResumeSubscriptionResponse
+	(*ListPolicyViolationsRequest)(nil),  // 74: keystile.v1.ListPolicyViolationsRequest
+	(*ListPolicyViolationsResponse)(nil), // 75: keystile.v1.ListPolicyViolationsResponse
+	(*PurgeDeletedRequest)(nil),          // 76: keystile.v1.PurgeDeletedRequest
+	(*PurgeDeletedResponse)(nil),         // 77: keystile.v1.PurgeDeletedResponse
+	(*ExplainRequest)(nil),               // 78: keystile.v1.ExplainRequest
+	(*ExplainResponse)(nil),              // 79: keystile.v1.ExplainResponse
+	(Verdict_Reason)(0),                  // 80: keystile.v1.Verdict.Reason
+	(*timestamppb.Timestamp)(nil),        // 81: google.protobuf.Timestamp
+	(*Tenant)(nil),                       // 82: keystile.v1.Tenant
+	(*fieldmaskpb.FieldMask)(nil),        // 83: google.protobuf.FieldMask
+	(*User)(nil),                         // 84: keystile.v1.User
+	(*Role)(nil),                         // 85: keystile.v1.Role
+	(*Api)(nil),                          // 86: keystile.v1.Api
+	(*Subscription)(nil),                 // 87: keystile.v1.Subscription
+	(*PolicyViolation)(nil),              // 88: keystile.v1.PolicyViolation
+	(*durationpb.Duration)(nil),          // 89: google.protobuf.Duration
+	(*CheckKeyRequest)(nil),              // 90: keystile.v1.CheckKeyRequest
+	(*CheckKeyResponse)(nil),             // 91: keystile.v1.CheckKeyResponse
 }
 var file_keystile_v1_directory_service_proto_depIdxs = []int32{
-	0,  // 0: keystile.v1.Tenant.state:type_name -> keystile.v1.Tenant.State
-	13, // 1: keystile.v1.Tenant.create_time:type_name -> google.protobuf.Timestamp
-	13, // 2: keystile.v1.Tenant.update_time:type_name -> google.protobuf.Timestamp
-	1,  // 3: keystile.v1.User.kind:type_name -> keystile.v1.User.Kind
-	2,  // 4: keystile.v1.User.state:type_name -> keystile.v1.User.State
-	13, // 5: keystile.v1.User.create_time:type_name -> google.protobuf.Timestamp
-	13, // 6: keystile.v1.User.update_time:type_name -> google.protobuf.Timestamp
-	3,  // 7: keystile.v1.CreateTenantRequest.tenant:type_name -> keystile.v1.Tenant
-	3,  // 8: keystile.v1.CreateTenantResponse.tenant:type_name -> keystile.v1.Tenant
-	3,  // 9: keystile.v1.GetTenantResponse.tenant:type_name -> keystile.v1.Tenant
-	4,  // 10: keystile.v1.CreateUserRequest.user:type_name -> keystile.v1.User
-	4,  // 11: keystile.v1.CreateUserResponse.user:type_name -> keystile.v1.User
-	4,  // 12: keystile.v1.GetUserResponse.user:type_name -> keystile.v1.User
-	5,  // 13: keystile.v1.DirectoryService.CreateTenant:input_type -> keystile.v1.CreateTenantRequest
-	7,  // 14: keystile.v1.DirectoryService.GetTenant:input_type -> keystile.v1.GetTenantRequest
-	9,  // 15: keystile.v1.DirectoryService.CreateUser:input_type -> keystile.v1.CreateUserRequest
-	11, // 16: keystile.v1.DirectoryService.GetUser:input_type -> keystile.v1.GetUserRequest
-	6,  // 17: keystile.v1.DirectoryService.CreateTenant:output_type -> keystile.v1.CreateTenantResponse
-	8,  // 18: keystile.v1.DirectoryService.GetTenant:output_type -> keystile.v1.GetTenantResponse
-	10, // 19: keystile.v1.DirectoryService.CreateUser:output_type -> keystile.v1.CreateUserResponse
-	12, // 20: keystile.v1.DirectoryService.GetUser:output_type -> keystile.v1.GetUserResponse
-	17, // [17:21] is the sub-list for method output_type
-	13, // [13:17] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	0,   // 0: keystile.v1.ExplainStep.outcome:type_name -> keystile.v1.ExplainStep.Outcome
+	80,  // 1: keystile.v1.ExplainStep.reason:type_name -> keystile.v1.Verdict.Reason
+	81,  // 2: keystile.v1.PastDecision.time:type_name -> google.protobuf.Timestamp
+	80,  // 3: keystile.v1.PastDecision.reason:type_name -> keystile.v1.Verdict.Reason
+	82,  // 4: keystile.v1.CreateTenantRequest.tenant:type_name -> keystile.v1.Tenant
+	82,  // 5: keystile.v1.CreateTenantResponse.tenant:type_name -> keystile.v1.Tenant
+	82,  // 6: keystile.v1.GetTenantResponse.tenant:type_name -> keystile.v1.Tenant
+	82,  // 7: keystile.v1.ListTenantsResponse.tenants:type_name -> keystile.v1.Tenant
+	82,  // 8: keystile.v1.UpdateTenantRequest.tenant:type_name -> keystile.v1.Tenant
+	83,  // 9: keystile.v1.UpdateTenantRequest.update_mask:type_name -> google.protobuf.FieldMask
+	82,  // 10: keystile.v1.UpdateTenantResponse.tenant:type_name -> keystile.v1.Tenant
+	82,  // 11: keystile.v1.DeleteTenantResponse.tenant:type_name -> keystile.v1.Tenant
+	1,   // 12: keystile.v1.DeleteTenantResponse.cascade:type_name -> keystile.v1.Cascade
+	84,  // 13: keystile.v1.CreateUserRequest.user:type_name -> keystile.v1.User
+	84,  // 14: keystile.v1.CreateUserResponse.user:type_name -> keystile.v1.User
+	84,  // 15: keystile.v1.GetUserResponse.user:type_name -> keystile.v1.User
+	84,  // 16: keystile.v1.ListUsersResponse.users:type_name -> keystile.v1.User
+	84,  // 17: keystile.v1.UpdateUserRequest.user:type_name -> keystile.v1.User
+	83,  // 18: keystile.v1.UpdateUserRequest.update_mask:type_name -> google.protobuf.FieldMask
+	84,  // 19: keystile.v1.UpdateUserResponse.user:type_name -> keystile.v1.User
+	84,  // 20: keystile.v1.DeleteUserResponse.user:type_name -> keystile.v1.User
+	1,   // 21: keystile.v1.DeleteUserResponse.cascade:type_name -> keystile.v1.Cascade
+	85,  // 22: keystile.v1.CreateRoleRequest.role:type_name -> keystile.v1.Role
+	85,  // 23: keystile.v1.CreateRoleResponse.role:type_name -> keystile.v1.Role
+	85,  // 24: keystile.v1.GetRoleResponse.role:type_name -> keystile.v1.Role
+	85,  // 25: keystile.v1.ListRolesResponse.roles:type_name -> keystile.v1.Role
+	85,  // 26: keystile.v1.UpdateRoleRequest.role:type_name -> keystile.v1.Role
+	83,  // 27: keystile.v1.UpdateRoleRequest.update_mask:type_name -> google.protobuf.FieldMask
+	85,  // 28: keystile.v1.UpdateRoleResponse.role:type_name -> keystile.v1.Role
+	1,   // 29: keystile.v1.DeleteRoleResponse.cascade:type_name -> keystile.v1.Cascade
+	86,  // 30: keystile.v1.CreateApiRequest.api:type_name -> keystile.v1.Api
+	86,  // 31: keystile.v1.CreateApiResponse.api:type_name -> keystile.v1.Api
+	86,  // 32: keystile.v1.GetApiResponse.api:type_name -> keystile.v1.Api
+	86,  // 33: keystile.v1.ListApisResponse.apis:type_name -> keystile.v1.Api
+	86,  // 34: keystile.v1.UpdateApiRequest.api:type_name -> keystile.v1.Api
+	83,  // 35: keystile.v1.UpdateApiRequest.update_mask:type_name -> google.protobuf.FieldMask
+	86,  // 36: keystile.v1.UpdateApiResponse.api:type_name -> keystile.v1.Api
+	1,   // 37: keystile.v1.DeleteApiResponse.cascade:type_name -> keystile.v1.Cascade
+	87,  // 38: keystile.v1.CreateSubscriptionRequest.subscription:type_name -> keystile.v1.Subscription
+	87,  // 39: keystile.v1.CreateSubscriptionResponse.subscription:type_name -> keystile.v1.Subscription
+	87,  // 40: keystile.v1.GetSubscriptionResponse.subscription:type_name -> keystile.v1.Subscription
+	87,  // 41: keystile.v1.ListSubscriptionsResponse.subscriptions:type_name -> keystile.v1.Subscription
+	87,  // 42: keystile.v1.UpdateSubscriptionRequest.subscription:type_name -> keystile.v1.Subscription
+	83,  // 43: keystile.v1.UpdateSubscriptionRequest.update_mask:type_name -> google.protobuf.FieldMask
+	87,  // 44: keystile.v1.UpdateSubscriptionResponse.subscription:type_name -> keystile.v1.Subscription
+	1,   // 45: keystile.v1.DeleteSubscriptionResponse.cascade:type_name -> keystile.v1.Cascade
+	82,  // 46: keystile.v1.SuspendTenantResponse.tenant:type_name -> keystile.v1.Tenant
+	82,  // 47: keystile.v1.ActivateTenantResponse.tenant:type_name -> keystile.v1.Tenant
+	84,  // 48: keystile.v1.SuspendUserResponse.user:type_name -> keystile.v1.User
+	84,  // 49: keystile.v1.ActivateUserResponse.user:type_name -> keystile.v1.User
+	81,  // 50: keystile.v1.DeprecateApiRequest.sunset_time:type_name -> google.protobuf.Timestamp
+	86,  // 51: keystile.v1.DeprecateApiResponse.api:type_name -> keystile.v1.Api
+	86,  // 52: keystile.v1.RetireApiResponse.api:type_name -> keystile.v1.Api
+	81,  // 53: keystile.v1.ApproveSubscriptionRequest.expire_time:type_name -> google.protobuf.Timestamp
+	87,  // 54: keystile.v1.ApproveSubscriptionResponse.subscription:type_name -> keystile.v1.Subscription
+	87,  // 55: keystile.v1.RejectSubscriptionResponse.subscription:type_name -> keystile.v1.Subscription
+	87,  // 56: keystile.v1.PauseSubscriptionResponse.subscription:type_name -> keystile.v1.Subscription
+	87,  // 57: keystile.v1.ResumeSubscriptionResponse.subscription:type_name -> keystile.v1.Subscription
+	88,  // 58: keystile.v1.ListPolicyViolationsResponse.violations:type_name -> keystile.v1.PolicyViolation
+	89,  // 59: keystile.v1.PurgeDeletedRequest.retention:type_name -> google.protobuf.Duration
+	90,  // 60: keystile.v1.ExplainRequest.check:type_name -> keystile.v1.CheckKeyRequest
+	91,  // 61: keystile.v1.ExplainResponse.verdict:type_name -> keystile.v1.CheckKeyResponse
+	2,   // 62: keystile.v1.ExplainResponse.steps:type_name -> keystile.v1.ExplainStep
+	3,   // 63: keystile.v1.ExplainResponse.past:type_name -> keystile.v1.PastDecision
+	4,   // 64: keystile.v1.DirectoryService.CreateTenant:input_type -> keystile.v1.CreateTenantRequest
+	6,   // 65: keystile.v1.DirectoryService.GetTenant:input_type -> keystile.v1.GetTenantRequest
+	8,   // 66: keystile.v1.DirectoryService.ListTenants:input_type -> keystile.v1.ListTenantsRequest
+	10,  // 67: keystile.v1.DirectoryService.UpdateTenant:input_type -> keystile.v1.UpdateTenantRequest
+	12,  // 68: keystile.v1.DirectoryService.DeleteTenant:input_type -> keystile.v1.DeleteTenantRequest
+	14,  // 69: keystile.v1.DirectoryService.CreateUser:input_type -> keystile.v1.CreateUserRequest
+	16,  // 70: keystile.v1.DirectoryService.GetUser:input_type -> keystile.v1.GetUserRequest
+	18,  // 71: keystile.v1.DirectoryService.ListUsers:input_type -> keystile.v1.ListUsersRequest
+	20,  // 72: keystile.v1.DirectoryService.UpdateUser:input_type -> keystile.v1.UpdateUserRequest
+	22,  // 73: keystile.v1.DirectoryService.DeleteUser:input_type -> keystile.v1.DeleteUserRequest
+	24,  // 74: keystile.v1.DirectoryService.CreateRole:input_type -> keystile.v1.CreateRoleRequest
+	26,  // 75: keystile.v1.DirectoryService.GetRole:input_type -> keystile.v1.GetRoleRequest
+	28,  // 76: keystile.v1.DirectoryService.ListRoles:input_type -> keystile.v1.ListRolesRequest
+	30,  // 77: keystile.v1.DirectoryService.UpdateRole:input_type -> keystile.v1.UpdateRoleRequest
+	32,  // 78: keystile.v1.DirectoryService.DeleteRole:input_type -> keystile.v1.DeleteRoleRequest
+	34,  // 79: keystile.v1.DirectoryService.CreateApi:input_type -> keystile.v1.CreateApiRequest
+	36,  // 80: keystile.v1.DirectoryService.GetApi:input_type -> keystile.v1.GetApiRequest
+	38,  // 81: keystile.v1.DirectoryService.ListApis:input_type -> keystile.v1.ListApisRequest
+	40,  // 82: keystile.v1.DirectoryService.UpdateApi:input_type -> keystile.v1.UpdateApiRequest
+	42,  // 83: keystile.v1.DirectoryService.DeleteApi:input_type -> keystile.v1.DeleteApiRequest
+	44,  // 84: keystile.v1.DirectoryService.CreateSubscription:input_type -> keystile.v1.CreateSubscriptionRequest
+	46,  // 85: keystile.v1.DirectoryService.GetSubscription:input_type -> keystile.v1.GetSubscriptionRequest
+	48,  // 86: keystile.v1.DirectoryService.ListSubscriptions:input_type -> keystile.v1.ListSubscriptionsRequest
+	50,  // 87: keystile.v1.DirectoryService.UpdateSubscription:input_type -> keystile.v1.UpdateSubscriptionRequest
+	52,  // 88: keystile.v1.DirectoryService.DeleteSubscription:input_type -> keystile.v1.DeleteSubscriptionRequest
+	54,  // 89: keystile.v1.DirectoryService.SuspendTenant:input_type -> keystile.v1.SuspendTenantRequest
+	56,  // 90: keystile.v1.DirectoryService.ActivateTenant:input_type -> keystile.v1.ActivateTenantRequest
+	58,  // 91: keystile.v1.DirectoryService.SuspendUser:input_type -> keystile.v1.SuspendUserRequest
+	60,  // 92: keystile.v1.DirectoryService.ActivateUser:input_type -> keystile.v1.ActivateUserRequest
+	62,  // 93: keystile.v1.DirectoryService.DeprecateApi:input_type -> keystile.v1.DeprecateApiRequest
+	64,  // 94: keystile.v1.DirectoryService.RetireApi:input_type -> keystile.v1.RetireApiRequest
+	66,  // 95: keystile.v1.DirectoryService.ApproveSubscription:input_type -> keystile.v1.ApproveSubscriptionRequest
+	68,  // 96: keystile.v1.DirectoryService.RejectSubscription:input_type -> keystile.v1.RejectSubscriptionRequest
+	70,  // 97: keystile.v1.DirectoryService.PauseSubscription:input_type -> keystile.v1.PauseSubscriptionRequest
+	72,  // 98: keystile.v1.DirectoryService.ResumeSubscription:input_type -> keystile.v1.ResumeSubscriptionRequest
+	74,  // 99: keystile.v1.DirectoryService.ListPolicyViolations:input_type -> keystile.v1.ListPolicyViolationsRequest
+	76,  // 100: keystile.v1.DirectoryService.PurgeDeleted:input_type -> keystile.v1.PurgeDeletedRequest
+	78,  // 101: keystile.v1.DirectoryService.Explain:input_type -> keystile.v1.ExplainRequest
+	5,   // 102: keystile.v1.DirectoryService.CreateTenant:output_type -> keystile.v1.CreateTenantResponse
+	7,   // 103: keystile.v1.DirectoryService.GetTenant:output_type -> keystile.v1.GetTenantResponse
+	9,   // 104: keystile.v1.DirectoryService.ListTenants:output_type -> keystile.v1.ListTenantsResponse
+	11,  // 105: keystile.v1.DirectoryService.UpdateTenant:output_type -> keystile.v1.UpdateTenantResponse
+	13,  // 106: keystile.v1.DirectoryService.DeleteTenant:output_type -> keystile.v1.DeleteTenantResponse
+	15,  // 107: keystile.v1.DirectoryService.CreateUser:output_type -> keystile.v1.CreateUserResponse
+	17,  // 108: keystile.v1.DirectoryService.GetUser:output_type -> keystile.v1.GetUserResponse
+	19,  // 109: keystile.v1.DirectoryService.ListUsers:output_type -> keystile.v1.ListUsersResponse
+	21,  // 110: keystile.v1.DirectoryService.UpdateUser:output_type -> keystile.v1.UpdateUserResponse
+	23,  // 111: keystile.v1.DirectoryService.DeleteUser:output_type -> keystile.v1.DeleteUserResponse
+	25,  // 112: keystile.v1.DirectoryService.CreateRole:output_type -> keystile.v1.CreateRoleResponse
+	27,  // 113: keystile.v1.DirectoryService.GetRole:output_type -> keystile.v1.GetRoleResponse
+	29,  // 114: keystile.v1.DirectoryService.ListRoles:output_type -> keystile.v1.ListRolesResponse
+	31,  // 115: keystile.v1.DirectoryService.UpdateRole:output_type -> keystile.v1.UpdateRoleResponse
+	33,  // 116: keystile.v1.DirectoryService.DeleteRole:output_type -> keystile.v1.DeleteRoleResponse
+	35,  // 117: keystile.v1.DirectoryService.CreateApi:output_type -> keystile.v1.CreateApiResponse
+	37,  // 118: keystile.v1.DirectoryService.GetApi:output_type -> keystile.v1.GetApiResponse
+	39,  // 119: keystile.v1.DirectoryService.ListApis:output_type -> keystile.v1.ListApisResponse
+	41,  // 120: keystile.v1.DirectoryService.UpdateApi:output_type -> keystile.v1.UpdateApiResponse
+	43,  // 121: keystile.v1.DirectoryService.DeleteApi:output_type -> keystile.v1.DeleteApiResponse
+	45,  // 122: keystile.v1.DirectoryService.CreateSubscription:output_type -> keystile.v1.CreateSubscriptionResponse
+	47,  // 123: keystile.v1.DirectoryService.GetSubscription:output_type -> keystile.v1.GetSubscriptionResponse
+	49,  // 124: keystile.v1.DirectoryService.ListSubscriptions:output_type -> keystile.v1.ListSubscriptionsResponse
+	51,  // 125: keystile.v1.DirectoryService.UpdateSubscription:output_type -> keystile.v1.UpdateSubscriptionResponse
+	53,  // 126: keystile.v1.DirectoryService.DeleteSubscription:output_type -> keystile.v1.DeleteSubscriptionResponse
+	55,  // 127: keystile.v1.DirectoryService.SuspendTenant:output_type -> keystile.v1.SuspendTenantResponse
+	57,  // 128: keystile.v1.DirectoryService.ActivateTenant:output_type -> keystile.v1.ActivateTenantResponse
+	59,  // 129: keystile.v1.DirectoryService.SuspendUser:output_type -> keystile.v1.SuspendUserResponse
+	61,  // 130: keystile.v1.DirectoryService.ActivateUser:output_type -> keystile.v1.ActivateUserResponse
+	63,  // 131: keystile.v1.DirectoryService.DeprecateApi:output_type -> keystile.v1.DeprecateApiResponse
+	65,  // 132: keystile.v1.DirectoryService.RetireApi:output_type -> keystile.v1.RetireApiResponse
+	67,  // 133: keystile.v1.DirectoryService.ApproveSubscription:output_type -> keystile.v1.ApproveSubscriptionResponse
+	69,  // 134: keystile.v1.DirectoryService.RejectSubscription:output_type -> keystile.v1.RejectSubscriptionResponse
+	71,  // 135: keystile.v1.DirectoryService.PauseSubscription:output_type -> keystile.v1.PauseSubscriptionResponse
+	73,  // 136: keystile.v1.DirectoryService.ResumeSubscription:output_type -> keystile.v1.ResumeSubscriptionResponse
+	75,  // 137: keystile.v1.DirectoryService.ListPolicyViolations:output_type -> keystile.v1.ListPolicyViolationsResponse
+	77,  // 138: keystile.v1.DirectoryService.PurgeDeleted:output_type -> keystile.v1.PurgeDeletedResponse
+	79,  // 139: keystile.v1.DirectoryService.Explain:output_type -> keystile.v1.ExplainResponse
+	102, // [102:140] is the sub-list for method output_type
+	64,  // [64:102] is the sub-list for method input_type
+	64,  // [64:64] is the sub-list for extension type_name
+	64,  // [64:64] is the sub-list for extension extendee
+	0,   // [0:64] is the sub-list for field type_name
 }
 
 func init() { file_keystile_v1_directory_service_proto_init() }
@@ -943,13 +5862,18 @@ func file_keystile_v1_directory_service_proto_init() {
 	if File_keystile_v1_directory_service_proto != nil {
 		return
 	}
+	file_keystile_v1_api_proto_init()
+	file_keystile_v1_key_service_proto_init()
+	file_keystile_v1_tenant_proto_init()
+	file_keystile_v1_user_proto_init()
+	file_keystile_v1_verdict_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_keystile_v1_directory_service_proto_rawDesc), len(file_keystile_v1_directory_service_proto_rawDesc)),
-			NumEnums:      3,
-			NumMessages:   10,
+			NumEnums:      1,
+			NumMessages:   79,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

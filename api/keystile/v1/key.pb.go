@@ -187,7 +187,16 @@ type Key struct {
 	// Output only. Set when the key was deleted.
 	DeleteTime *timestamppb.Timestamp `protobuf:"bytes,19,opt,name=delete_time,json=deleteTime,proto3" json:"delete_time,omitempty"`
 	// Output only. The user who created the key, as "tenant/user".
-	CreatedBy     string `protobuf:"bytes,20,opt,name=created_by,json=createdBy,proto3" json:"created_by,omitempty"`
+	CreatedBy string `protobuf:"bytes,20,opt,name=created_by,json=createdBy,proto3" json:"created_by,omitempty"`
+	// The only APIs the key may call: "orders" for one of its own tenant,
+	// "acme/orders" for another's. Empty does not restrict. At most 64.
+	Apis []string `protobuf:"bytes,21,rep,name=apis,proto3" json:"apis,omitempty"`
+	// What the key's secrets begin with. Default: the tenant's prefix. Chosen on
+	// create.
+	SecretPrefix string `protobuf:"bytes,22,opt,name=secret_prefix,json=secretPrefix,proto3" json:"secret_prefix,omitempty"`
+	// Output only. About when the key was last used with success; minutes late.
+	// Absent: never, as far as is known.
+	LastUsedTime  *timestamppb.Timestamp `protobuf:"bytes,23,opt,name=last_used_time,json=lastUsedTime,proto3" json:"last_used_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -362,6 +371,27 @@ func (x *Key) GetCreatedBy() string {
 	return ""
 }
 
+func (x *Key) GetApis() []string {
+	if x != nil {
+		return x.Apis
+	}
+	return nil
+}
+
+func (x *Key) GetSecretPrefix() string {
+	if x != nil {
+		return x.SecretPrefix
+	}
+	return ""
+}
+
+func (x *Key) GetLastUsedTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastUsedTime
+	}
+	return nil
+}
+
 // SecretInfo tells which secret of a key one has in hand without giving it away.
 type SecretInfo struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -439,7 +469,8 @@ var File_keystile_v1_key_proto protoreflect.FileDescriptor
 
 const file_keystile_v1_key_proto_rawDesc = "" +
 	"\n" +
-	"\x15keystile/v1/key.proto\x12\vkeystile.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa0\t\n" +
+	"\x15keystile/v1/key.proto\x12\vkeystile.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9b\n" +
+	"\n" +
 	"\x03Key\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1b\n" +
 	"\ttenant_id\x18\x02 \x01(\tR\btenantId\x12\x17\n" +
@@ -469,7 +500,10 @@ const file_keystile_v1_key_proto_rawDesc = "" +
 	"\vdelete_time\x18\x13 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"deleteTime\x12\x1d\n" +
 	"\n" +
-	"created_by\x18\x14 \x01(\tR\tcreatedBy\x1a9\n" +
+	"created_by\x18\x14 \x01(\tR\tcreatedBy\x12\x12\n" +
+	"\x04apis\x18\x15 \x03(\tR\x04apis\x12#\n" +
+	"\rsecret_prefix\x18\x16 \x01(\tR\fsecretPrefix\x12@\n" +
+	"\x0elast_used_time\x18\x17 \x01(\v2\x1a.google.protobuf.TimestampR\flastUsedTime\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"E\n" +
@@ -528,13 +562,14 @@ var file_keystile_v1_key_proto_depIdxs = []int32{
 	5,  // 8: keystile.v1.Key.create_time:type_name -> google.protobuf.Timestamp
 	5,  // 9: keystile.v1.Key.update_time:type_name -> google.protobuf.Timestamp
 	5,  // 10: keystile.v1.Key.delete_time:type_name -> google.protobuf.Timestamp
-	5,  // 11: keystile.v1.SecretInfo.create_time:type_name -> google.protobuf.Timestamp
-	5,  // 12: keystile.v1.SecretInfo.end_time:type_name -> google.protobuf.Timestamp
-	13, // [13:13] is the sub-list for method output_type
-	13, // [13:13] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	5,  // 11: keystile.v1.Key.last_used_time:type_name -> google.protobuf.Timestamp
+	5,  // 12: keystile.v1.SecretInfo.create_time:type_name -> google.protobuf.Timestamp
+	5,  // 13: keystile.v1.SecretInfo.end_time:type_name -> google.protobuf.Timestamp
+	14, // [14:14] is the sub-list for method output_type
+	14, // [14:14] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_keystile_v1_key_proto_init() }

@@ -37,7 +37,17 @@ type CheckKeyRequest struct {
 	// 1,000,000.
 	Cost *int32 `protobuf:"varint,4,opt,name=cost,proto3,oneof" json:"cost,omitempty"`
 	// When given, keys of any other tenant are unknown here.
-	KeyTenant     string `protobuf:"bytes,5,opt,name=key_tenant,json=keyTenant,proto3" json:"key_tenant,omitempty"`
+	KeyTenant string `protobuf:"bytes,5,opt,name=key_tenant,json=keyTenant,proto3" json:"key_tenant,omitempty"`
+	// Whose APIs request is matched against. Empty: those of the tenant that the
+	// request's host belongs to.
+	Tenant string `protobuf:"bytes,6,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	// The API that is called, by name. With request too, the route that matches
+	// must be one of this API.
+	ApiId string `protobuf:"bytes,7,opt,name=api_id,json=apiId,proto3" json:"api_id,omitempty"`
+	// Whose API api_id is. Empty: tenant, or else the key's own.
+	ApiTenantId string `protobuf:"bytes,8,opt,name=api_tenant_id,json=apiTenantId,proto3" json:"api_tenant_id,omitempty"`
+	// The call itself: finds the API, the route and the permission.
+	Request       *HTTPRequest `protobuf:"bytes,9,opt,name=request,proto3" json:"request,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -107,6 +117,34 @@ func (x *CheckKeyRequest) GetKeyTenant() string {
 	return ""
 }
 
+func (x *CheckKeyRequest) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
+func (x *CheckKeyRequest) GetApiId() string {
+	if x != nil {
+		return x.ApiId
+	}
+	return ""
+}
+
+func (x *CheckKeyRequest) GetApiTenantId() string {
+	if x != nil {
+		return x.ApiTenantId
+	}
+	return ""
+}
+
+func (x *CheckKeyRequest) GetRequest() *HTTPRequest {
+	if x != nil {
+		return x.Request
+	}
+	return nil
+}
+
 type CheckKeyResponse struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Allowed bool                   `protobuf:"varint,1,opt,name=allowed,proto3" json:"allowed,omitempty"`
@@ -127,9 +165,16 @@ type CheckKeyResponse struct {
 	// The permission that was asked and is missing, on PERMISSION_DENIED.
 	MissingPermission string `protobuf:"bytes,11,opt,name=missing_permission,json=missingPermission,proto3" json:"missing_permission,omitempty"`
 	// What lacks it: "role" or "scope".
-	MissingFrom   string `protobuf:"bytes,12,opt,name=missing_from,json=missingFrom,proto3" json:"missing_from,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	MissingFrom string `protobuf:"bytes,12,opt,name=missing_from,json=missingFrom,proto3" json:"missing_from,omitempty"`
+	// The API that the call is to.
+	ApiId       string `protobuf:"bytes,13,opt,name=api_id,json=apiId,proto3" json:"api_id,omitempty"`
+	ApiTenantId string `protobuf:"bytes,14,opt,name=api_tenant_id,json=apiTenantId,proto3" json:"api_tenant_id,omitempty"`
+	// The pattern of the route that matched, such as "/orders/{id}".
+	RoutePath string `protobuf:"bytes,15,opt,name=route_path,json=routePath,proto3" json:"route_path,omitempty"`
+	// What the pattern's variables stand for, decoded.
+	PathParameters map[string]string `protobuf:"bytes,16,rep,name=path_parameters,json=pathParameters,proto3" json:"path_parameters,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *CheckKeyResponse) Reset() {
@@ -244,6 +289,34 @@ func (x *CheckKeyResponse) GetMissingFrom() string {
 		return x.MissingFrom
 	}
 	return ""
+}
+
+func (x *CheckKeyResponse) GetApiId() string {
+	if x != nil {
+		return x.ApiId
+	}
+	return ""
+}
+
+func (x *CheckKeyResponse) GetApiTenantId() string {
+	if x != nil {
+		return x.ApiTenantId
+	}
+	return ""
+}
+
+func (x *CheckKeyResponse) GetRoutePath() string {
+	if x != nil {
+		return x.RoutePath
+	}
+	return ""
+}
+
+func (x *CheckKeyResponse) GetPathParameters() map[string]string {
+	if x != nil {
+		return x.PathParameters
+	}
+	return nil
 }
 
 type CheckKeysRequest struct {
@@ -1188,7 +1261,9 @@ type ListKeysRequest struct {
 	// The token of the page before. It belongs to the query that gave it.
 	PageToken string `protobuf:"bytes,4,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	// Also shows deleted keys.
-	ShowDeleted   bool `protobuf:"varint,5,opt,name=show_deleted,json=showDeleted,proto3" json:"show_deleted,omitempty"`
+	ShowDeleted bool `protobuf:"varint,5,opt,name=show_deleted,json=showDeleted,proto3" json:"show_deleted,omitempty"`
+	// Narrows the list; docs/filter.md has the language.
+	Filter        string `protobuf:"bytes,6,opt,name=filter,proto3" json:"filter,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1258,6 +1333,13 @@ func (x *ListKeysRequest) GetShowDeleted() bool {
 	return false
 }
 
+func (x *ListKeysRequest) GetFilter() string {
+	if x != nil {
+		return x.Filter
+	}
+	return ""
+}
+
 type ListKeysResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Keys  []*Key                 `protobuf:"bytes,1,rep,name=keys,proto3" json:"keys,omitempty"`
@@ -1311,11 +1393,472 @@ func (x *ListKeysResponse) GetNextPageToken() string {
 	return ""
 }
 
+type ImportKeysRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whose keys. Default: the caller's own tenant.
+	TenantId string `protobuf:"bytes,1,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
+	// 1 to 10,000 keys.
+	Keys          []*ImportedKey `protobuf:"bytes,2,rep,name=keys,proto3" json:"keys,omitempty"`
+	RequestId     string         `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	ValidateOnly  bool           `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportKeysRequest) Reset() {
+	*x = ImportKeysRequest{}
+	mi := &file_keystile_v1_key_service_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportKeysRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportKeysRequest) ProtoMessage() {}
+
+func (x *ImportKeysRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_key_service_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportKeysRequest.ProtoReflect.Descriptor instead.
+func (*ImportKeysRequest) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_key_service_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *ImportKeysRequest) GetTenantId() string {
+	if x != nil {
+		return x.TenantId
+	}
+	return ""
+}
+
+func (x *ImportKeysRequest) GetKeys() []*ImportedKey {
+	if x != nil {
+		return x.Keys
+	}
+	return nil
+}
+
+func (x *ImportKeysRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *ImportKeysRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
+// ImportedKey is a key that was issued elsewhere: one of digest and secret.
+type ImportedKey struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// SHA-256 of the secret, in hex or base 64.
+	Digest string `protobuf:"bytes,1,opt,name=digest,proto3" json:"digest,omitempty"`
+	// The secret itself; only its digest is kept.
+	Secret        string                 `protobuf:"bytes,2,opt,name=secret,proto3" json:"secret,omitempty"`
+	UserId        string                 `protobuf:"bytes,3,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	DisplayName   string                 `protobuf:"bytes,4,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	Scopes        []string               `protobuf:"bytes,5,rep,name=scopes,proto3" json:"scopes,omitempty"`
+	AllowedCidrs  []string               `protobuf:"bytes,6,rep,name=allowed_cidrs,json=allowedCidrs,proto3" json:"allowed_cidrs,omitempty"`
+	Labels        map[string]string      `protobuf:"bytes,7,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	ExpireTime    *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
+	Apis          []string               `protobuf:"bytes,9,rep,name=apis,proto3" json:"apis,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportedKey) Reset() {
+	*x = ImportedKey{}
+	mi := &file_keystile_v1_key_service_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportedKey) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportedKey) ProtoMessage() {}
+
+func (x *ImportedKey) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_key_service_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportedKey.ProtoReflect.Descriptor instead.
+func (*ImportedKey) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_key_service_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *ImportedKey) GetDigest() string {
+	if x != nil {
+		return x.Digest
+	}
+	return ""
+}
+
+func (x *ImportedKey) GetSecret() string {
+	if x != nil {
+		return x.Secret
+	}
+	return ""
+}
+
+func (x *ImportedKey) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+func (x *ImportedKey) GetDisplayName() string {
+	if x != nil {
+		return x.DisplayName
+	}
+	return ""
+}
+
+func (x *ImportedKey) GetScopes() []string {
+	if x != nil {
+		return x.Scopes
+	}
+	return nil
+}
+
+func (x *ImportedKey) GetAllowedCidrs() []string {
+	if x != nil {
+		return x.AllowedCidrs
+	}
+	return nil
+}
+
+func (x *ImportedKey) GetLabels() map[string]string {
+	if x != nil {
+		return x.Labels
+	}
+	return nil
+}
+
+func (x *ImportedKey) GetExpireTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpireTime
+	}
+	return nil
+}
+
+func (x *ImportedKey) GetApis() []string {
+	if x != nil {
+		return x.Apis
+	}
+	return nil
+}
+
+type ImportKeysResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The ids of the new keys, in the order of the request.
+	KeyIds        []string `protobuf:"bytes,1,rep,name=key_ids,json=keyIds,proto3" json:"key_ids,omitempty"`
+	Note          string   `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	Revision      string   `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportKeysResponse) Reset() {
+	*x = ImportKeysResponse{}
+	mi := &file_keystile_v1_key_service_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportKeysResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportKeysResponse) ProtoMessage() {}
+
+func (x *ImportKeysResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_key_service_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportKeysResponse.ProtoReflect.Descriptor instead.
+func (*ImportKeysResponse) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_key_service_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *ImportKeysResponse) GetKeyIds() []string {
+	if x != nil {
+		return x.KeyIds
+	}
+	return nil
+}
+
+func (x *ImportKeysResponse) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *ImportKeysResponse) GetRevision() string {
+	if x != nil {
+		return x.Revision
+	}
+	return ""
+}
+
+type WhoAmIRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WhoAmIRequest) Reset() {
+	*x = WhoAmIRequest{}
+	mi := &file_keystile_v1_key_service_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WhoAmIRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WhoAmIRequest) ProtoMessage() {}
+
+func (x *WhoAmIRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_key_service_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WhoAmIRequest.ProtoReflect.Descriptor instead.
+func (*WhoAmIRequest) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_key_service_proto_rawDescGZIP(), []int{20}
+}
+
+type WhoAmIResponse struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Identity *Identity              `protobuf:"bytes,1,opt,name=identity,proto3" json:"identity,omitempty"`
+	// When the key ends. Absent: it does not expire.
+	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
+	Warnings   []*Warning             `protobuf:"bytes,3,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	// The APIs the key is restricted to. Empty: not restricted.
+	Apis          []string `protobuf:"bytes,4,rep,name=apis,proto3" json:"apis,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WhoAmIResponse) Reset() {
+	*x = WhoAmIResponse{}
+	mi := &file_keystile_v1_key_service_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WhoAmIResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WhoAmIResponse) ProtoMessage() {}
+
+func (x *WhoAmIResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_key_service_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WhoAmIResponse.ProtoReflect.Descriptor instead.
+func (*WhoAmIResponse) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_key_service_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *WhoAmIResponse) GetIdentity() *Identity {
+	if x != nil {
+		return x.Identity
+	}
+	return nil
+}
+
+func (x *WhoAmIResponse) GetExpireTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpireTime
+	}
+	return nil
+}
+
+func (x *WhoAmIResponse) GetWarnings() []*Warning {
+	if x != nil {
+		return x.Warnings
+	}
+	return nil
+}
+
+func (x *WhoAmIResponse) GetApis() []string {
+	if x != nil {
+		return x.Apis
+	}
+	return nil
+}
+
+type RevokeSelfRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Reason        Key_RevokeReason       `protobuf:"varint,1,opt,name=reason,proto3,enum=keystile.v1.Key_RevokeReason" json:"reason,omitempty"`
+	Note          string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevokeSelfRequest) Reset() {
+	*x = RevokeSelfRequest{}
+	mi := &file_keystile_v1_key_service_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevokeSelfRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevokeSelfRequest) ProtoMessage() {}
+
+func (x *RevokeSelfRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_key_service_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevokeSelfRequest.ProtoReflect.Descriptor instead.
+func (*RevokeSelfRequest) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_key_service_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *RevokeSelfRequest) GetReason() Key_RevokeReason {
+	if x != nil {
+		return x.Reason
+	}
+	return Key_REVOKE_REASON_UNSPECIFIED
+}
+
+func (x *RevokeSelfRequest) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+type RevokeSelfResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The key after the revocation.
+	Key           *Key   `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	Note          string `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	Revision      string `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevokeSelfResponse) Reset() {
+	*x = RevokeSelfResponse{}
+	mi := &file_keystile_v1_key_service_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevokeSelfResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevokeSelfResponse) ProtoMessage() {}
+
+func (x *RevokeSelfResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_key_service_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevokeSelfResponse.ProtoReflect.Descriptor instead.
+func (*RevokeSelfResponse) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_key_service_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *RevokeSelfResponse) GetKey() *Key {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *RevokeSelfResponse) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *RevokeSelfResponse) GetRevision() string {
+	if x != nil {
+		return x.Revision
+	}
+	return ""
+}
+
 var File_keystile_v1_key_service_proto protoreflect.FileDescriptor
 
 const file_keystile_v1_key_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1dkeystile/v1/key_service.proto\x12\vkeystile.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15keystile/v1/key.proto\x1a\x19keystile/v1/verdict.proto\"\xa1\x01\n" +
+	"\x1dkeystile/v1/key_service.proto\x12\vkeystile.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15keystile/v1/key.proto\x1a\x19keystile/v1/verdict.proto\"\xa8\x02\n" +
 	"\x0fCheckKeyRequest\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x1e\n" +
 	"\n" +
@@ -1324,8 +1867,12 @@ const file_keystile_v1_key_service_proto_rawDesc = "" +
 	"\tclient_ip\x18\x03 \x01(\tR\bclientIp\x12\x17\n" +
 	"\x04cost\x18\x04 \x01(\x05H\x00R\x04cost\x88\x01\x01\x12\x1d\n" +
 	"\n" +
-	"key_tenant\x18\x05 \x01(\tR\tkeyTenantB\a\n" +
-	"\x05_cost\"\x8b\x04\n" +
+	"key_tenant\x18\x05 \x01(\tR\tkeyTenant\x12\x16\n" +
+	"\x06tenant\x18\x06 \x01(\tR\x06tenant\x12\x15\n" +
+	"\x06api_id\x18\a \x01(\tR\x05apiId\x12\"\n" +
+	"\rapi_tenant_id\x18\b \x01(\tR\vapiTenantId\x122\n" +
+	"\arequest\x18\t \x01(\v2\x18.keystile.v1.HTTPRequestR\arequestB\a\n" +
+	"\x05_cost\"\x84\x06\n" +
 	"\x10CheckKeyResponse\x12\x18\n" +
 	"\aallowed\x18\x01 \x01(\bR\aallowed\x123\n" +
 	"\x06reason\x18\x02 \x01(\x0e2\x1b.keystile.v1.Verdict.ReasonR\x06reason\x12\x18\n" +
@@ -1341,7 +1888,15 @@ const file_keystile_v1_key_service_proto_rawDesc = "" +
 	"\tfreshness\x18\n" +
 	" \x01(\v2\x16.keystile.v1.FreshnessR\tfreshness\x12-\n" +
 	"\x12missing_permission\x18\v \x01(\tR\x11missingPermission\x12!\n" +
-	"\fmissing_from\x18\f \x01(\tR\vmissingFrom\"H\n" +
+	"\fmissing_from\x18\f \x01(\tR\vmissingFrom\x12\x15\n" +
+	"\x06api_id\x18\r \x01(\tR\x05apiId\x12\"\n" +
+	"\rapi_tenant_id\x18\x0e \x01(\tR\vapiTenantId\x12\x1d\n" +
+	"\n" +
+	"route_path\x18\x0f \x01(\tR\troutePath\x12Z\n" +
+	"\x0fpath_parameters\x18\x10 \x03(\v21.keystile.v1.CheckKeyResponse.PathParametersEntryR\x0epathParameters\x1aA\n" +
+	"\x13PathParametersEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"H\n" +
 	"\x10CheckKeysRequest\x124\n" +
 	"\x06checks\x18\x01 \x03(\v2\x1c.keystile.v1.CheckKeyRequestR\x06checks\"L\n" +
 	"\x11CheckKeysResponse\x127\n" +
@@ -1410,24 +1965,68 @@ const file_keystile_v1_key_service_proto_rawDesc = "" +
 	"\rGetKeyRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"4\n" +
 	"\x0eGetKeyResponse\x12\"\n" +
-	"\x03key\x18\x01 \x01(\v2\x10.keystile.v1.KeyR\x03key\"\xa6\x01\n" +
+	"\x03key\x18\x01 \x01(\v2\x10.keystile.v1.KeyR\x03key\"\xbe\x01\n" +
 	"\x0fListKeysRequest\x12\x1b\n" +
 	"\ttenant_id\x18\x01 \x01(\tR\btenantId\x12\x17\n" +
 	"\auser_id\x18\x02 \x01(\tR\x06userId\x12\x1b\n" +
 	"\tpage_size\x18\x03 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
 	"page_token\x18\x04 \x01(\tR\tpageToken\x12!\n" +
-	"\fshow_deleted\x18\x05 \x01(\bR\vshowDeleted\"`\n" +
+	"\fshow_deleted\x18\x05 \x01(\bR\vshowDeleted\x12\x16\n" +
+	"\x06filter\x18\x06 \x01(\tR\x06filter\"`\n" +
 	"\x10ListKeysResponse\x12$\n" +
 	"\x04keys\x18\x01 \x03(\v2\x10.keystile.v1.KeyR\x04keys\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\xf9\x02\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xa2\x01\n" +
+	"\x11ImportKeysRequest\x12\x1b\n" +
+	"\ttenant_id\x18\x01 \x01(\tR\btenantId\x12,\n" +
+	"\x04keys\x18\x02 \x03(\v2\x18.keystile.v1.ImportedKeyR\x04keys\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x03 \x01(\tR\trequestId\x12#\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"\x80\x03\n" +
+	"\vImportedKey\x12\x16\n" +
+	"\x06digest\x18\x01 \x01(\tR\x06digest\x12\x16\n" +
+	"\x06secret\x18\x02 \x01(\tR\x06secret\x12\x17\n" +
+	"\auser_id\x18\x03 \x01(\tR\x06userId\x12!\n" +
+	"\fdisplay_name\x18\x04 \x01(\tR\vdisplayName\x12\x16\n" +
+	"\x06scopes\x18\x05 \x03(\tR\x06scopes\x12#\n" +
+	"\rallowed_cidrs\x18\x06 \x03(\tR\fallowedCidrs\x12<\n" +
+	"\x06labels\x18\a \x03(\v2$.keystile.v1.ImportedKey.LabelsEntryR\x06labels\x12;\n" +
+	"\vexpire_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"expireTime\x12\x12\n" +
+	"\x04apis\x18\t \x03(\tR\x04apis\x1a9\n" +
+	"\vLabelsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"]\n" +
+	"\x12ImportKeysResponse\x12\x17\n" +
+	"\akey_ids\x18\x01 \x03(\tR\x06keyIds\x12\x12\n" +
+	"\x04note\x18\x02 \x01(\tR\x04note\x12\x1a\n" +
+	"\brevision\x18\x03 \x01(\tR\brevision\"\x0f\n" +
+	"\rWhoAmIRequest\"\xc6\x01\n" +
+	"\x0eWhoAmIResponse\x121\n" +
+	"\bidentity\x18\x01 \x01(\v2\x15.keystile.v1.IdentityR\bidentity\x12;\n" +
+	"\vexpire_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"expireTime\x120\n" +
+	"\bwarnings\x18\x03 \x03(\v2\x14.keystile.v1.WarningR\bwarnings\x12\x12\n" +
+	"\x04apis\x18\x04 \x03(\tR\x04apis\"^\n" +
+	"\x11RevokeSelfRequest\x125\n" +
+	"\x06reason\x18\x01 \x01(\x0e2\x1d.keystile.v1.Key.RevokeReasonR\x06reason\x12\x12\n" +
+	"\x04note\x18\x02 \x01(\tR\x04note\"h\n" +
+	"\x12RevokeSelfResponse\x12\"\n" +
+	"\x03key\x18\x01 \x01(\v2\x10.keystile.v1.KeyR\x03key\x12\x12\n" +
+	"\x04note\x18\x02 \x01(\tR\x04note\x12\x1a\n" +
+	"\brevision\x18\x03 \x01(\tR\brevision2\xda\x04\n" +
 	"\n" +
 	"KeyService\x12G\n" +
 	"\bCheckKey\x12\x1c.keystile.v1.CheckKeyRequest\x1a\x1d.keystile.v1.CheckKeyResponse\x12J\n" +
 	"\tCheckKeys\x12\x1d.keystile.v1.CheckKeysRequest\x1a\x1e.keystile.v1.CheckKeysResponse\x12J\n" +
 	"\tManageKey\x12\x1d.keystile.v1.ManageKeyRequest\x1a\x1e.keystile.v1.ManageKeyResponse\x12A\n" +
 	"\x06GetKey\x12\x1a.keystile.v1.GetKeyRequest\x1a\x1b.keystile.v1.GetKeyResponse\x12G\n" +
-	"\bListKeys\x12\x1c.keystile.v1.ListKeysRequest\x1a\x1d.keystile.v1.ListKeysResponseB9Z7github.com/keystile/keystile/api/keystile/v1;keystilev1b\x06proto3"
+	"\bListKeys\x12\x1c.keystile.v1.ListKeysRequest\x1a\x1d.keystile.v1.ListKeysResponse\x12M\n" +
+	"\n" +
+	"ImportKeys\x12\x1e.keystile.v1.ImportKeysRequest\x1a\x1f.keystile.v1.ImportKeysResponse\x12A\n" +
+	"\x06WhoAmI\x12\x1a.keystile.v1.WhoAmIRequest\x1a\x1b.keystile.v1.WhoAmIResponse\x12M\n" +
+	"\n" +
+	"RevokeSelf\x12\x1e.keystile.v1.RevokeSelfRequest\x1a\x1f.keystile.v1.RevokeSelfResponseB9Z7github.com/keystile/keystile/api/keystile/v1;keystilev1b\x06proto3"
 
 var (
 	file_keystile_v1_key_service_proto_rawDescOnce sync.Once
@@ -1441,7 +2040,7 @@ func file_keystile_v1_key_service_proto_rawDescGZIP() []byte {
 	return file_keystile_v1_key_service_proto_rawDescData
 }
 
-var file_keystile_v1_key_service_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_keystile_v1_key_service_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_keystile_v1_key_service_proto_goTypes = []any{
 	(*CheckKeyRequest)(nil),       // 0: keystile.v1.CheckKeyRequest
 	(*CheckKeyResponse)(nil),      // 1: keystile.v1.CheckKeyResponse
@@ -1460,54 +2059,80 @@ var file_keystile_v1_key_service_proto_goTypes = []any{
 	(*GetKeyResponse)(nil),        // 14: keystile.v1.GetKeyResponse
 	(*ListKeysRequest)(nil),       // 15: keystile.v1.ListKeysRequest
 	(*ListKeysResponse)(nil),      // 16: keystile.v1.ListKeysResponse
-	(Verdict_Reason)(0),           // 17: keystile.v1.Verdict.Reason
-	(*Identity)(nil),              // 18: keystile.v1.Identity
-	(*Warning)(nil),               // 19: keystile.v1.Warning
-	(*timestamppb.Timestamp)(nil), // 20: google.protobuf.Timestamp
-	(*Freshness)(nil),             // 21: keystile.v1.Freshness
-	(*Key)(nil),                   // 22: keystile.v1.Key
-	(*fieldmaskpb.FieldMask)(nil), // 23: google.protobuf.FieldMask
-	(*durationpb.Duration)(nil),   // 24: google.protobuf.Duration
-	(Key_RevokeReason)(0),         // 25: keystile.v1.Key.RevokeReason
+	(*ImportKeysRequest)(nil),     // 17: keystile.v1.ImportKeysRequest
+	(*ImportedKey)(nil),           // 18: keystile.v1.ImportedKey
+	(*ImportKeysResponse)(nil),    // 19: keystile.v1.ImportKeysResponse
+	(*WhoAmIRequest)(nil),         // 20: keystile.v1.WhoAmIRequest
+	(*WhoAmIResponse)(nil),        // 21: keystile.v1.WhoAmIResponse
+	(*RevokeSelfRequest)(nil),     // 22: keystile.v1.RevokeSelfRequest
+	(*RevokeSelfResponse)(nil),    // 23: keystile.v1.RevokeSelfResponse
+	nil,                           // 24: keystile.v1.CheckKeyResponse.PathParametersEntry
+	nil,                           // 25: keystile.v1.ImportedKey.LabelsEntry
+	(*HTTPRequest)(nil),           // 26: keystile.v1.HTTPRequest
+	(Verdict_Reason)(0),           // 27: keystile.v1.Verdict.Reason
+	(*Identity)(nil),              // 28: keystile.v1.Identity
+	(*Warning)(nil),               // 29: keystile.v1.Warning
+	(*timestamppb.Timestamp)(nil), // 30: google.protobuf.Timestamp
+	(*Freshness)(nil),             // 31: keystile.v1.Freshness
+	(*Key)(nil),                   // 32: keystile.v1.Key
+	(*fieldmaskpb.FieldMask)(nil), // 33: google.protobuf.FieldMask
+	(*durationpb.Duration)(nil),   // 34: google.protobuf.Duration
+	(Key_RevokeReason)(0),         // 35: keystile.v1.Key.RevokeReason
 }
 var file_keystile_v1_key_service_proto_depIdxs = []int32{
-	17, // 0: keystile.v1.CheckKeyResponse.reason:type_name -> keystile.v1.Verdict.Reason
-	18, // 1: keystile.v1.CheckKeyResponse.identity:type_name -> keystile.v1.Identity
-	19, // 2: keystile.v1.CheckKeyResponse.warnings:type_name -> keystile.v1.Warning
-	20, // 3: keystile.v1.CheckKeyResponse.expire_time:type_name -> google.protobuf.Timestamp
-	21, // 4: keystile.v1.CheckKeyResponse.freshness:type_name -> keystile.v1.Freshness
-	0,  // 5: keystile.v1.CheckKeysRequest.checks:type_name -> keystile.v1.CheckKeyRequest
-	1,  // 6: keystile.v1.CheckKeysResponse.results:type_name -> keystile.v1.CheckKeyResponse
-	5,  // 7: keystile.v1.ManageKeyRequest.create:type_name -> keystile.v1.CreateKey
-	6,  // 8: keystile.v1.ManageKeyRequest.update:type_name -> keystile.v1.UpdateKey
-	7,  // 9: keystile.v1.ManageKeyRequest.rotate:type_name -> keystile.v1.RotateKey
-	8,  // 10: keystile.v1.ManageKeyRequest.revoke:type_name -> keystile.v1.RevokeKey
-	9,  // 11: keystile.v1.ManageKeyRequest.disable:type_name -> keystile.v1.DisableKey
-	10, // 12: keystile.v1.ManageKeyRequest.enable:type_name -> keystile.v1.EnableKey
-	11, // 13: keystile.v1.ManageKeyRequest.delete:type_name -> keystile.v1.DeleteKey
-	22, // 14: keystile.v1.CreateKey.key:type_name -> keystile.v1.Key
-	22, // 15: keystile.v1.UpdateKey.key:type_name -> keystile.v1.Key
-	23, // 16: keystile.v1.UpdateKey.update_mask:type_name -> google.protobuf.FieldMask
-	24, // 17: keystile.v1.RotateKey.grace_period:type_name -> google.protobuf.Duration
-	25, // 18: keystile.v1.RevokeKey.reason:type_name -> keystile.v1.Key.RevokeReason
-	22, // 19: keystile.v1.ManageKeyResponse.key:type_name -> keystile.v1.Key
-	22, // 20: keystile.v1.GetKeyResponse.key:type_name -> keystile.v1.Key
-	22, // 21: keystile.v1.ListKeysResponse.keys:type_name -> keystile.v1.Key
-	0,  // 22: keystile.v1.KeyService.CheckKey:input_type -> keystile.v1.CheckKeyRequest
-	2,  // 23: keystile.v1.KeyService.CheckKeys:input_type -> keystile.v1.CheckKeysRequest
-	4,  // 24: keystile.v1.KeyService.ManageKey:input_type -> keystile.v1.ManageKeyRequest
-	13, // 25: keystile.v1.KeyService.GetKey:input_type -> keystile.v1.GetKeyRequest
-	15, // 26: keystile.v1.KeyService.ListKeys:input_type -> keystile.v1.ListKeysRequest
-	1,  // 27: keystile.v1.KeyService.CheckKey:output_type -> keystile.v1.CheckKeyResponse
-	3,  // 28: keystile.v1.KeyService.CheckKeys:output_type -> keystile.v1.CheckKeysResponse
-	12, // 29: keystile.v1.KeyService.ManageKey:output_type -> keystile.v1.ManageKeyResponse
-	14, // 30: keystile.v1.KeyService.GetKey:output_type -> keystile.v1.GetKeyResponse
-	16, // 31: keystile.v1.KeyService.ListKeys:output_type -> keystile.v1.ListKeysResponse
-	27, // [27:32] is the sub-list for method output_type
-	22, // [22:27] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	26, // 0: keystile.v1.CheckKeyRequest.request:type_name -> keystile.v1.HTTPRequest
+	27, // 1: keystile.v1.CheckKeyResponse.reason:type_name -> keystile.v1.Verdict.Reason
+	28, // 2: keystile.v1.CheckKeyResponse.identity:type_name -> keystile.v1.Identity
+	29, // 3: keystile.v1.CheckKeyResponse.warnings:type_name -> keystile.v1.Warning
+	30, // 4: keystile.v1.CheckKeyResponse.expire_time:type_name -> google.protobuf.Timestamp
+	31, // 5: keystile.v1.CheckKeyResponse.freshness:type_name -> keystile.v1.Freshness
+	24, // 6: keystile.v1.CheckKeyResponse.path_parameters:type_name -> keystile.v1.CheckKeyResponse.PathParametersEntry
+	0,  // 7: keystile.v1.CheckKeysRequest.checks:type_name -> keystile.v1.CheckKeyRequest
+	1,  // 8: keystile.v1.CheckKeysResponse.results:type_name -> keystile.v1.CheckKeyResponse
+	5,  // 9: keystile.v1.ManageKeyRequest.create:type_name -> keystile.v1.CreateKey
+	6,  // 10: keystile.v1.ManageKeyRequest.update:type_name -> keystile.v1.UpdateKey
+	7,  // 11: keystile.v1.ManageKeyRequest.rotate:type_name -> keystile.v1.RotateKey
+	8,  // 12: keystile.v1.ManageKeyRequest.revoke:type_name -> keystile.v1.RevokeKey
+	9,  // 13: keystile.v1.ManageKeyRequest.disable:type_name -> keystile.v1.DisableKey
+	10, // 14: keystile.v1.ManageKeyRequest.enable:type_name -> keystile.v1.EnableKey
+	11, // 15: keystile.v1.ManageKeyRequest.delete:type_name -> keystile.v1.DeleteKey
+	32, // 16: keystile.v1.CreateKey.key:type_name -> keystile.v1.Key
+	32, // 17: keystile.v1.UpdateKey.key:type_name -> keystile.v1.Key
+	33, // 18: keystile.v1.UpdateKey.update_mask:type_name -> google.protobuf.FieldMask
+	34, // 19: keystile.v1.RotateKey.grace_period:type_name -> google.protobuf.Duration
+	35, // 20: keystile.v1.RevokeKey.reason:type_name -> keystile.v1.Key.RevokeReason
+	32, // 21: keystile.v1.ManageKeyResponse.key:type_name -> keystile.v1.Key
+	32, // 22: keystile.v1.GetKeyResponse.key:type_name -> keystile.v1.Key
+	32, // 23: keystile.v1.ListKeysResponse.keys:type_name -> keystile.v1.Key
+	18, // 24: keystile.v1.ImportKeysRequest.keys:type_name -> keystile.v1.ImportedKey
+	25, // 25: keystile.v1.ImportedKey.labels:type_name -> keystile.v1.ImportedKey.LabelsEntry
+	30, // 26: keystile.v1.ImportedKey.expire_time:type_name -> google.protobuf.Timestamp
+	28, // 27: keystile.v1.WhoAmIResponse.identity:type_name -> keystile.v1.Identity
+	30, // 28: keystile.v1.WhoAmIResponse.expire_time:type_name -> google.protobuf.Timestamp
+	29, // 29: keystile.v1.WhoAmIResponse.warnings:type_name -> keystile.v1.Warning
+	35, // 30: keystile.v1.RevokeSelfRequest.reason:type_name -> keystile.v1.Key.RevokeReason
+	32, // 31: keystile.v1.RevokeSelfResponse.key:type_name -> keystile.v1.Key
+	0,  // 32: keystile.v1.KeyService.CheckKey:input_type -> keystile.v1.CheckKeyRequest
+	2,  // 33: keystile.v1.KeyService.CheckKeys:input_type -> keystile.v1.CheckKeysRequest
+	4,  // 34: keystile.v1.KeyService.ManageKey:input_type -> keystile.v1.ManageKeyRequest
+	13, // 35: keystile.v1.KeyService.GetKey:input_type -> keystile.v1.GetKeyRequest
+	15, // 36: keystile.v1.KeyService.ListKeys:input_type -> keystile.v1.ListKeysRequest
+	17, // 37: keystile.v1.KeyService.ImportKeys:input_type -> keystile.v1.ImportKeysRequest
+	20, // 38: keystile.v1.KeyService.WhoAmI:input_type -> keystile.v1.WhoAmIRequest
+	22, // 39: keystile.v1.KeyService.RevokeSelf:input_type -> keystile.v1.RevokeSelfRequest
+	1,  // 40: keystile.v1.KeyService.CheckKey:output_type -> keystile.v1.CheckKeyResponse
+	3,  // 41: keystile.v1.KeyService.CheckKeys:output_type -> keystile.v1.CheckKeysResponse
+	12, // 42: keystile.v1.KeyService.ManageKey:output_type -> keystile.v1.ManageKeyResponse
+	14, // 43: keystile.v1.KeyService.GetKey:output_type -> keystile.v1.GetKeyResponse
+	16, // 44: keystile.v1.KeyService.ListKeys:output_type -> keystile.v1.ListKeysResponse
+	19, // 45: keystile.v1.KeyService.ImportKeys:output_type -> keystile.v1.ImportKeysResponse
+	21, // 46: keystile.v1.KeyService.WhoAmI:output_type -> keystile.v1.WhoAmIResponse
+	23, // 47: keystile.v1.KeyService.RevokeSelf:output_type -> keystile.v1.RevokeSelfResponse
+	40, // [40:48] is the sub-list for method output_type
+	32, // [32:40] is the sub-list for method input_type
+	32, // [32:32] is the sub-list for extension type_name
+	32, // [32:32] is the sub-list for extension extendee
+	0,  // [0:32] is the sub-list for field type_name
 }
 
 func init() { file_keystile_v1_key_service_proto_init() }
@@ -1533,7 +2158,7 @@ func file_keystile_v1_key_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_keystile_v1_key_service_proto_rawDesc), len(file_keystile_v1_key_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   17,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

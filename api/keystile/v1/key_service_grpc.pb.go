@@ -19,11 +19,14 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	KeyService_CheckKey_FullMethodName  = "/keystile.v1.KeyService/CheckKey"
-	KeyService_CheckKeys_FullMethodName = "/keystile.v1.KeyService/CheckKeys"
-	KeyService_ManageKey_FullMethodName = "/keystile.v1.KeyService/ManageKey"
-	KeyService_GetKey_FullMethodName    = "/keystile.v1.KeyService/GetKey"
-	KeyService_ListKeys_FullMethodName  = "/keystile.v1.KeyService/ListKeys"
+	KeyService_CheckKey_FullMethodName   = "/keystile.v1.KeyService/CheckKey"
+	KeyService_CheckKeys_FullMethodName  = "/keystile.v1.KeyService/CheckKeys"
+	KeyService_ManageKey_FullMethodName  = "/keystile.v1.KeyService/ManageKey"
+	KeyService_GetKey_FullMethodName     = "/keystile.v1.KeyService/GetKey"
+	KeyService_ListKeys_FullMethodName   = "/keystile.v1.KeyService/ListKeys"
+	KeyService_ImportKeys_FullMethodName = "/keystile.v1.KeyService/ImportKeys"
+	KeyService_WhoAmI_FullMethodName     = "/keystile.v1.KeyService/WhoAmI"
+	KeyService_RevokeSelf_FullMethodName = "/keystile.v1.KeyService/RevokeSelf"
 )
 
 // KeyServiceClient is the client API for KeyService service.
@@ -46,6 +49,12 @@ type KeyServiceClient interface {
 	GetKey(ctx context.Context, in *GetKeyRequest, opts ...grpc.CallOption) (*GetKeyResponse, error)
 	// ListKeys pages through a tenant's keys, newest first.
 	ListKeys(ctx context.Context, in *ListKeysRequest, opts ...grpc.CallOption) (*ListKeysResponse, error)
+	// ImportKeys takes over keys that were issued elsewhere: all of them or none.
+	ImportKeys(ctx context.Context, in *ImportKeysRequest, opts ...grpc.CallOption) (*ImportKeysResponse, error)
+	// WhoAmI tells the holder of any good key what it is and may do.
+	WhoAmI(ctx context.Context, in *WhoAmIRequest, opts ...grpc.CallOption) (*WhoAmIResponse, error)
+	// RevokeSelf revokes the key that was presented with the call.
+	RevokeSelf(ctx context.Context, in *RevokeSelfRequest, opts ...grpc.CallOption) (*RevokeSelfResponse, error)
 }
 
 type keyServiceClient struct {
@@ -106,6 +115,36 @@ func (c *keyServiceClient) ListKeys(ctx context.Context, in *ListKeysRequest, op
 	return out, nil
 }
 
+func (c *keyServiceClient) ImportKeys(ctx context.Context, in *ImportKeysRequest, opts ...grpc.CallOption) (*ImportKeysResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ImportKeysResponse)
+	err := c.cc.Invoke(ctx, KeyService_ImportKeys_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *keyServiceClient) WhoAmI(ctx context.Context, in *WhoAmIRequest, opts ...grpc.CallOption) (*WhoAmIResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(WhoAmIResponse)
+	err := c.cc.Invoke(ctx, KeyService_WhoAmI_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *keyServiceClient) RevokeSelf(ctx context.Context, in *RevokeSelfRequest, opts ...grpc.CallOption) (*RevokeSelfResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RevokeSelfResponse)
+	err := c.cc.Invoke(ctx, KeyService_RevokeSelf_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // KeyServiceServer is the server API for KeyService service.
 // All implementations must embed UnimplementedKeyServiceServer
 // for forward compatibility.
@@ -126,6 +165,12 @@ type KeyServiceServer interface {
 	GetKey(context.Context, *GetKeyRequest) (*GetKeyResponse, error)
 	// ListKeys pages through a tenant's keys, newest first.
 	ListKeys(context.Context, *ListKeysRequest) (*ListKeysResponse, error)
+	// ImportKeys takes over keys that were issued elsewhere: all of them or none.
+	ImportKeys(context.Context, *ImportKeysRequest) (*ImportKeysResponse, error)
+	// WhoAmI tells the holder of any good key what it is and may do.
+	WhoAmI(context.Context, *WhoAmIRequest) (*WhoAmIResponse, error)
+	// RevokeSelf revokes the key that was presented with the call.
+	RevokeSelf(context.Context, *RevokeSelfRequest) (*RevokeSelfResponse, error)
 	mustEmbedUnimplementedKeyServiceServer()
 }
 
@@ -150,6 +195,15 @@ func (UnimplementedKeyServiceServer) GetKey(context.Context, *GetKeyRequest) (*G
 }
 func (UnimplementedKeyServiceServer) ListKeys(context.Context, *ListKeysRequest) (*ListKeysResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListKeys not implemented")
+}
+func (UnimplementedKeyServiceServer) ImportKeys(context.Context, *ImportKeysRequest) (*ImportKeysResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ImportKeys not implemented")
+}
+func (UnimplementedKeyServiceServer) WhoAmI(context.Context, *WhoAmIRequest) (*WhoAmIResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method WhoAmI not implemented")
+}
+func (UnimplementedKeyServiceServer) RevokeSelf(context.Context, *RevokeSelfRequest) (*RevokeSelfResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RevokeSelf not implemented")
 }
 func (UnimplementedKeyServiceServer) mustEmbedUnimplementedKeyServiceServer() {}
 func (UnimplementedKeyServiceServer) testEmbeddedByValue()                    {}
@@ -262,6 +316,60 @@ func _KeyService_ListKeys_Handler(srv interface{}, ctx context.Context, dec func
 	return interceptor(ctx, in, info, handler)
 }
 
+func _KeyService_ImportKeys_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ImportKeysRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(KeyServiceServer).ImportKeys(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: KeyService_ImportKeys_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(KeyServiceServer).ImportKeys(ctx, req.(*ImportKeysRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _KeyService_WhoAmI_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(WhoAmIRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(KeyServiceServer).WhoAmI(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: KeyService_WhoAmI_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(KeyServiceServer).WhoAmI(ctx, req.(*WhoAmIRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _KeyService_RevokeSelf_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RevokeSelfRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(KeyServiceServer).RevokeSelf(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: KeyService_RevokeSelf_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(KeyServiceServer).RevokeSelf(ctx, req.(*RevokeSelfRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // KeyService_ServiceDesc is the grpc.ServiceDesc for KeyService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -288,6 +396,18 @@ var KeyService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListKeys",
 			Handler:    _KeyService_ListKeys_Handler,
+		},
+		{
+			MethodName: "ImportKeys",
+			Handler:    _KeyService_ImportKeys_Handler,
+		},
+		{
+			MethodName: "WhoAmI",
+			Handler:    _KeyService_WhoAmI_Handler,
+		},
+		{
+			MethodName: "RevokeSelf",
+			Handler:    _KeyService_RevokeSelf_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

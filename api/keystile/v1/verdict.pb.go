@@ -32,19 +32,28 @@ const (
 	// The call may go ahead.
 	Verdict_ALLOWED Verdict_Reason = 1
 	// No decision could be made. Only ever an error's reason, never a verdict's.
-	Verdict_STORE_UNAVAILABLE Verdict_Reason = 2
-	Verdict_KEY_MISSING       Verdict_Reason = 3
-	Verdict_KEY_MALFORMED     Verdict_Reason = 4
-	Verdict_KEY_NOT_FOUND     Verdict_Reason = 5
-	Verdict_TENANT_SUSPENDED  Verdict_Reason = 6
-	Verdict_INVALID_USER      Verdict_Reason = 7
-	Verdict_KEY_REVOKED       Verdict_Reason = 8
-	Verdict_KEY_DISABLED      Verdict_Reason = 9
-	Verdict_KEY_SUPERSEDED    Verdict_Reason = 10
-	Verdict_KEY_NOT_YET_VALID Verdict_Reason = 11
-	Verdict_KEY_EXPIRED       Verdict_Reason = 12
-	Verdict_CLIENT_IP_DENIED  Verdict_Reason = 13
-	Verdict_PERMISSION_DENIED Verdict_Reason = 14
+	Verdict_STORE_UNAVAILABLE     Verdict_Reason = 2
+	Verdict_KEY_MISSING           Verdict_Reason = 3
+	Verdict_KEY_MALFORMED         Verdict_Reason = 4
+	Verdict_KEY_NOT_FOUND         Verdict_Reason = 5
+	Verdict_TENANT_SUSPENDED      Verdict_Reason = 6
+	Verdict_INVALID_USER          Verdict_Reason = 7
+	Verdict_KEY_REVOKED           Verdict_Reason = 8
+	Verdict_KEY_DISABLED          Verdict_Reason = 9
+	Verdict_KEY_SUPERSEDED        Verdict_Reason = 10
+	Verdict_KEY_NOT_YET_VALID     Verdict_Reason = 11
+	Verdict_KEY_EXPIRED           Verdict_Reason = 12
+	Verdict_CLIENT_IP_DENIED      Verdict_Reason = 13
+	Verdict_PERMISSION_DENIED     Verdict_Reason = 14
+	Verdict_REQUEST_MALFORMED     Verdict_Reason = 15
+	Verdict_API_NOT_FOUND         Verdict_Reason = 16
+	Verdict_API_RETIRED           Verdict_Reason = 17
+	Verdict_KEY_API_DENIED        Verdict_Reason = 18
+	Verdict_SUBSCRIPTION_REQUIRED Verdict_Reason = 19
+	Verdict_SUBSCRIPTION_PENDING  Verdict_Reason = 20
+	Verdict_SUBSCRIPTION_REJECTED Verdict_Reason = 21
+	Verdict_SUBSCRIPTION_PAUSED   Verdict_Reason = 22
+	Verdict_SUBSCRIPTION_EXPIRED  Verdict_Reason = 23
 )
 
 // Enum value maps for Verdict_Reason.
@@ -65,23 +74,41 @@ var (
 		12: "KEY_EXPIRED",
 		13: "CLIENT_IP_DENIED",
 		14: "PERMISSION_DENIED",
+		15: "REQUEST_MALFORMED",
+		16: "API_NOT_FOUND",
+		17: "API_RETIRED",
+		18: "KEY_API_DENIED",
+		19: "SUBSCRIPTION_REQUIRED",
+		20: "SUBSCRIPTION_PENDING",
+		21: "SUBSCRIPTION_REJECTED",
+		22: "SUBSCRIPTION_PAUSED",
+		23: "SUBSCRIPTION_EXPIRED",
 	}
 	Verdict_Reason_value = map[string]int32{
-		"REASON_UNSPECIFIED": 0,
-		"ALLOWED":            1,
-		"STORE_UNAVAILABLE":  2,
-		"KEY_MISSING":        3,
-		"KEY_MALFORMED":      4,
-		"KEY_NOT_FOUND":      5,
-		"TENANT_SUSPENDED":   6,
-		"INVALID_USER":       7,
-		"KEY_REVOKED":        8,
-		"KEY_DISABLED":       9,
-		"KEY_SUPERSEDED":     10,
-		"KEY_NOT_YET_VALID":  11,
-		"KEY_EXPIRED":        12,
-		"CLIENT_IP_DENIED":   13,
-		"PERMISSION_DENIED":  14,
+		"REASON_UNSPECIFIED":    0,
+		"ALLOWED":               1,
+		"STORE_UNAVAILABLE":     2,
+		"KEY_MISSING":           3,
+		"KEY_MALFORMED":         4,
+		"KEY_NOT_FOUND":         5,
+		"TENANT_SUSPENDED":      6,
+		"INVALID_USER":          7,
+		"KEY_REVOKED":           8,
+		"KEY_DISABLED":          9,
+		"KEY_SUPERSEDED":        10,
+		"KEY_NOT_YET_VALID":     11,
+		"KEY_EXPIRED":           12,
+		"CLIENT_IP_DENIED":      13,
+		"PERMISSION_DENIED":     14,
+		"REQUEST_MALFORMED":     15,
+		"API_NOT_FOUND":         16,
+		"API_RETIRED":           17,
+		"KEY_API_DENIED":        18,
+		"SUBSCRIPTION_REQUIRED": 19,
+		"SUBSCRIPTION_PENDING":  20,
+		"SUBSCRIPTION_REJECTED": 21,
+		"SUBSCRIPTION_PAUSED":   22,
+		"SUBSCRIPTION_EXPIRED":  23,
 	}
 )
 
@@ -120,6 +147,8 @@ const (
 	Warning_EXPIRES_SOON Warning_Kind = 1
 	// A newer secret was issued; this one ends at time.
 	Warning_SECRET_SUPERSEDED Warning_Kind = 2
+	// The API is deprecated, and stops to answer at time if it has one.
+	Warning_API_DEPRECATED Warning_Kind = 3
 )
 
 // Enum value maps for Warning_Kind.
@@ -128,11 +157,13 @@ var (
 		0: "KIND_UNSPECIFIED",
 		1: "EXPIRES_SOON",
 		2: "SECRET_SUPERSEDED",
+		3: "API_DEPRECATED",
 	}
 	Warning_Kind_value = map[string]int32{
 		"KIND_UNSPECIFIED":  0,
 		"EXPIRES_SOON":      1,
 		"SECRET_SUPERSEDED": 2,
+		"API_DEPRECATED":    3,
 	}
 )
 
@@ -362,6 +393,79 @@ func (x *Warning) GetTime() *timestamppb.Timestamp {
 	return nil
 }
 
+// HTTPRequest is a request as a gateway got it from its client.
+type HTTPRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As sent: "GET".
+	Method string `protobuf:"bytes,1,opt,name=method,proto3" json:"method,omitempty"`
+	// Host or :authority, with or without a port.
+	Host string `protobuf:"bytes,2,opt,name=host,proto3" json:"host,omitempty"`
+	// The request target with its query, undecoded: what the upstream will see.
+	Path string `protobuf:"bytes,3,opt,name=path,proto3" json:"path,omitempty"`
+	// The client's address.
+	ClientIp      string `protobuf:"bytes,4,opt,name=client_ip,json=clientIp,proto3" json:"client_ip,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HTTPRequest) Reset() {
+	*x = HTTPRequest{}
+	mi := &file_keystile_v1_verdict_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HTTPRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HTTPRequest) ProtoMessage() {}
+
+func (x *HTTPRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_verdict_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HTTPRequest.ProtoReflect.Descriptor instead.
+func (*HTTPRequest) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_verdict_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *HTTPRequest) GetMethod() string {
+	if x != nil {
+		return x.Method
+	}
+	return ""
+}
+
+func (x *HTTPRequest) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
+}
+
+func (x *HTTPRequest) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *HTTPRequest) GetClientIp() string {
+	if x != nil {
+		return x.ClientIp
+	}
+	return ""
+}
+
 // Freshness says how old the data was that a verdict rests on.
 type Freshness struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -375,7 +479,7 @@ type Freshness struct {
 
 func (x *Freshness) Reset() {
 	*x = Freshness{}
-	mi := &file_keystile_v1_verdict_proto_msgTypes[3]
+	mi := &file_keystile_v1_verdict_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -387,7 +491,7 @@ func (x *Freshness) String() string {
 func (*Freshness) ProtoMessage() {}
 
 func (x *Freshness) ProtoReflect() protoreflect.Message {
-	mi := &file_keystile_v1_verdict_proto_msgTypes[3]
+	mi := &file_keystile_v1_verdict_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -400,7 +504,7 @@ func (x *Freshness) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Freshness.ProtoReflect.Descriptor instead.
 func (*Freshness) Descriptor() ([]byte, []int) {
-	return file_keystile_v1_verdict_proto_rawDescGZIP(), []int{3}
+	return file_keystile_v1_verdict_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Freshness) GetAge() *durationpb.Duration {
@@ -421,8 +525,8 @@ var File_keystile_v1_verdict_proto protoreflect.FileDescriptor
 
 const file_keystile_v1_verdict_proto_rawDesc = "" +
 	"\n" +
-	"\x19keystile/v1/verdict.proto\x12\vkeystile.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbb\x02\n" +
-	"\aVerdict\"\xaf\x02\n" +
+	"\x19keystile/v1/verdict.proto\x12\vkeystile.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8d\x04\n" +
+	"\aVerdict\"\x81\x04\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\v\n" +
 	"\aALLOWED\x10\x01\x12\x15\n" +
@@ -439,7 +543,16 @@ const file_keystile_v1_verdict_proto_rawDesc = "" +
 	"\x11KEY_NOT_YET_VALID\x10\v\x12\x0f\n" +
 	"\vKEY_EXPIRED\x10\f\x12\x14\n" +
 	"\x10CLIENT_IP_DENIED\x10\r\x12\x15\n" +
-	"\x11PERMISSION_DENIED\x10\x0e\"\xa8\x02\n" +
+	"\x11PERMISSION_DENIED\x10\x0e\x12\x15\n" +
+	"\x11REQUEST_MALFORMED\x10\x0f\x12\x11\n" +
+	"\rAPI_NOT_FOUND\x10\x10\x12\x0f\n" +
+	"\vAPI_RETIRED\x10\x11\x12\x12\n" +
+	"\x0eKEY_API_DENIED\x10\x12\x12\x19\n" +
+	"\x15SUBSCRIPTION_REQUIRED\x10\x13\x12\x18\n" +
+	"\x14SUBSCRIPTION_PENDING\x10\x14\x12\x19\n" +
+	"\x15SUBSCRIPTION_REJECTED\x10\x15\x12\x17\n" +
+	"\x13SUBSCRIPTION_PAUSED\x10\x16\x12\x18\n" +
+	"\x14SUBSCRIPTION_EXPIRED\x10\x17\"\xa8\x02\n" +
 	"\bIdentity\x12\x1b\n" +
 	"\ttenant_id\x18\x01 \x01(\tR\btenantId\x12\x17\n" +
 	"\auser_id\x18\x02 \x01(\tR\x06userId\x12\x15\n" +
@@ -450,15 +563,21 @@ const file_keystile_v1_verdict_proto_rawDesc = "" +
 	"\x06labels\x18\a \x03(\v2!.keystile.v1.Identity.LabelsEntryR\x06labels\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xc9\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xdd\x01\n" +
 	"\aWarning\x12-\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x19.keystile.v1.Warning.KindR\x04kind\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12.\n" +
-	"\x04time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"E\n" +
+	"\x04time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"Y\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fEXPIRES_SOON\x10\x01\x12\x15\n" +
-	"\x11SECRET_SUPERSEDED\x10\x02\"T\n" +
+	"\x11SECRET_SUPERSEDED\x10\x02\x12\x12\n" +
+	"\x0eAPI_DEPRECATED\x10\x03\"j\n" +
+	"\vHTTPRequest\x12\x16\n" +
+	"\x06method\x18\x01 \x01(\tR\x06method\x12\x12\n" +
+	"\x04host\x18\x02 \x01(\tR\x04host\x12\x12\n" +
+	"\x04path\x18\x03 \x01(\tR\x04path\x12\x1b\n" +
+	"\tclient_ip\x18\x04 \x01(\tR\bclientIp\"T\n" +
 	"\tFreshness\x12+\n" +
 	"\x03age\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x03age\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\tR\brevisionB9Z7github.com/keystile/keystile/api/keystile/v1;keystilev1b\x06proto3"
@@ -476,23 +595,24 @@ func file_keystile_v1_verdict_proto_rawDescGZIP() []byte {
 }
 
 var file_keystile_v1_verdict_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_keystile_v1_verdict_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_keystile_v1_verdict_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_keystile_v1_verdict_proto_goTypes = []any{
 	(Verdict_Reason)(0),           // 0: keystile.v1.Verdict.Reason
 	(Warning_Kind)(0),             // 1: keystile.v1.Warning.Kind
 	(*Verdict)(nil),               // 2: keystile.v1.Verdict
 	(*Identity)(nil),              // 3: keystile.v1.Identity
 	(*Warning)(nil),               // 4: keystile.v1.Warning
-	(*Freshness)(nil),             // 5: keystile.v1.Freshness
-	nil,                           // 6: keystile.v1.Identity.LabelsEntry
-	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 8: google.protobuf.Duration
+	(*HTTPRequest)(nil),           // 5: keystile.v1.HTTPRequest
+	(*Freshness)(nil),             // 6: keystile.v1.Freshness
+	nil,                           // 7: keystile.v1.Identity.LabelsEntry
+	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 9: google.protobuf.Duration
 }
 var file_keystile_v1_verdict_proto_depIdxs = []int32{
-	6, // 0: keystile.v1.Identity.labels:type_name -> keystile.v1.Identity.LabelsEntry
+	7, // 0: keystile.v1.Identity.labels:type_name -> keystile.v1.Identity.LabelsEntry
 	1, // 1: keystile.v1.Warning.kind:type_name -> keystile.v1.Warning.Kind
-	7, // 2: keystile.v1.Warning.time:type_name -> google.protobuf.Timestamp
-	8, // 3: keystile.v1.Freshness.age:type_name -> google.protobuf.Duration
+	8, // 2: keystile.v1.Warning.time:type_name -> google.protobuf.Timestamp
+	9, // 3: keystile.v1.Freshness.age:type_name -> google.protobuf.Duration
 	4, // [4:4] is the sub-list for method output_type
 	4, // [4:4] is the sub-list for method input_type
 	4, // [4:4] is the sub-list for extension type_name
@@ -511,7 +631,7 @@ func file_keystile_v1_verdict_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_keystile_v1_verdict_proto_rawDesc), len(file_keystile_v1_verdict_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   5,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
