@@ -11,10 +11,13 @@ const (
 	ChangeUser   ChangeKind = "user"
 	ChangeRole   ChangeKind = "role"
 	ChangeKey    ChangeKind = "key"
+	ChangeAPI    ChangeKind = "api"
+	// ChangeSubscription is about a subscription.
+	ChangeSubscription ChangeKind = "subscription"
 )
 
 // ChangeRef names a record that a transaction wrote. TenantID is empty for
-// keys, whose ids are globally unique, and for tenants.
+// keys and subscriptions, whose ids are globally unique, and for tenants.
 type ChangeRef struct {
 	Kind     ChangeKind `json:"kind"`
 	TenantID string     `json:"tenantId,omitempty"`
@@ -37,7 +40,9 @@ type Records struct {
 	Users   []*User
 	Roles   []*Role
 	// Keys include deleted and revoked ones.
-	Keys []*Key
+	Keys          []*Key
+	APIs          []*API
+	Subscriptions []*Subscription
 	// Unreadable counts records with a field that could not be read. Such a
 	// record is still here when its id could be read, with the zero State, so
 	// that it is refused and not merely unknown.

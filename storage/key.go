@@ -41,6 +41,10 @@ type Key struct {
 	// AllowedCIDRs are masked prefixes. Empty allows every address.
 	AllowedCIDRs []netip.Prefix
 	Labels       map[string]string
+	// APIs are the only APIs the key may call. Empty does not restrict.
+	APIs []APIRef
+	// SecretPrefix is what the key's secrets begin with; empty is the tenant's.
+	SecretPrefix string
 	State        KeyState
 	// StartTime is the first moment the key is valid. Zero: from creation.
 	StartTime time.Time

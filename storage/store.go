@@ -15,6 +15,8 @@ type Store interface {
 	Directory
 	Log
 	Trail
+	Usage
+	Decisions
 
 	// Write runs change in one transaction and commits it together with the
 	// audit events and the change-log row that the writes call for. When change
@@ -23,8 +25,10 @@ type Store interface {
 	// effect outside tx. The revision is that of the change-log row, 0 when
 	// change wrote no record.
 	//
-	// Locks are taken in one order everywhere: records, then the heads of the
-	// audit chains by tenant id, then the change log's counter.
+	// Locks are taken in one order everywhere: records (tenant "system", other
+	// tenants, user, role, API, subscription, key), then the heads of the audit
+	// chains by tenant id, then the change log's counter. What doesn't keep to it
+	// may be run again.
 	Write(ctx context.Context, change func(tx Tx) error) (revision int64, err error)
 
 	// Ping asks whether the store can be reached.
@@ -43,6 +47,17 @@ type Directory interface {
 	GetKey(ctx context.Context, id string) (*Key, error)
 	// ListKeys lists newest first: by CreateTime, then id, both falling.
 	ListKeys(ctx context.Context, q KeyQuery) ([]*Key, error)
+	GetRole(ctx context.Context, ref RoleRef) (*Role, error)
+	GetAPI(ctx context.Context, ref APIRef) (*API, error)
+	GetSubscription(ctx context.Context, id string) (*Subscription, error)
+	// ListTenants, ListUsers, ListRoles and ListAPIs list by id, rising. The
+	// last three list one tenant's.
+	ListTenants(ctx context.Context, q PageQuery) ([]*Tenant, error)
+	ListUsers(ctx context.Context, q PageQuery) ([]*User, error)
+	ListRoles(ctx context.Context, q PageQuery) ([]*Role, error)
+	ListAPIs(ctx context.Context, q PageQuery) ([]*API, error)
+	// ListSubscriptions lists newest first: by CreateTime, then id, both falling.
+	ListSubscriptions(ctx context.Context, q SubscriptionQuery) ([]*Subscription, error)
 	// CountPeppers counts the remembered secrets of undeleted keys by pepper id.
 	CountPeppers(ctx context.Context) (map[string]int64, error)
 }
@@ -63,6 +78,29 @@ type KeyQuery struct {
 type KeyCursor struct {
 	CreateTime time.Time
 	ID         string
+}
+
+// PageQuery selects a page of a listing by id.
+type PageQuery struct {
+	// TenantID is whose records; not for tenants themselves.
+	TenantID    string
+	ShowDeleted bool
+	// After is the last id of the page before; empty is the beginning.
+	After string
+	// Limit is the most records to return; it must be positive.
+	Limit int
+}
+
+// SubscriptionQuery selects a page of subscriptions. Empty fields do not narrow,
+// but one of the two tenants must be given.
+type SubscriptionQuery struct {
+	// TenantID is the subscriber's tenant, UserID one of its users.
+	TenantID string
+	UserID   string
+	// API is what is subscribed to: a whole tenant's APIs, or one.
+	API   APIRef
+	After KeyCursor
+	Limit int
 }
 
 // Log is the change log that replicas follow.
@@ -104,9 +142,39 @@ type Tx interface {
 	// ListTenantKeys gives every undeleted key of a tenant.
 	ListTenantKeys(tenantID string) ([]*Key, error)
 	ListTenantUsers(tenantID string) ([]*User, error)
+	// ListTenantRoles and ListTenantAPIs give every one of a tenant.
+	ListTenantRoles(tenantID string) ([]*Role, error)
+	ListTenantAPIs(tenantID string) ([]*API, error)
+	GetAPI(ref APIRef) (*API, error)
+	GetSubscription(id string) (*Subscription, error)
+	// FindSubscriptions gives, without any bound, the subscriptions that q
+	// selects; its After and Limit are not looked at. Others that look for the
+	// same subscriber's wait until this transaction ends, so that what is not
+	// found may be created; without a subscriber that goes for the API's tenant.
+	FindSubscriptions(q SubscriptionQuery) ([]*Subscription, error)
+	// LockHosts gives the hosts of every tenant that is not purged, by tenant
+	// id, and keeps every other LockHosts waiting until this transaction ends.
+	// It locks the tenant "system" first, before any other record; without that
+	// tenant it is ErrNotFound. ErrUnreadable when any tenant's can't be read.
+	LockHosts() (map[string][]string, error)
 
 	// CreateTenant adds a tenant; ErrExists when its id is taken.
 	CreateTenant(t *Tenant) error
+	// UpdateTenant writes every field of the tenant of that id.
+	UpdateTenant(t *Tenant) error
+	// CreateRole, CreateAPI and CreateSubscription add; ErrExists when the id is
+	// taken, ErrNotFound without the tenant, or the subscription's user or API.
+	CreateRole(r *Role) error
+	UpdateRole(r *Role) error
+	DeleteRole(ref RoleRef) error
+	CreateAPI(a *API) error
+	UpdateAPI(a *API) error
+	// DeleteAPI removes an API with every subscription to it, so that none comes
+	// to stand for another API of that id.
+	DeleteAPI(ref APIRef) error
+	CreateSubscription(s *Subscription) error
+	UpdateSubscription(s *Subscription) error
+	DeleteSubscription(id string) error
 	// CreateUser adds a user; ErrExists when taken, ErrNotFound without tenant.
 	CreateUser(u *User) error
 	// UpdateUser writes every field of the user of that ref.
@@ -114,6 +182,15 @@ type Tx interface {
 	// CreateKey adds a key with its secrets; ErrExists when its id or one of
 	// the digests is taken.
 	CreateKey(k *Key) error
+	// CreateKeys adds many keys with few statements. Of the keys whose digest or
+	// id is taken, by the store or by a key before it, it gives the indexes, and
+	// then adds nothing; err is nil then.
+	CreateKeys(keys []*Key) (taken []int, err error)
+	// Purge removes for good what was deleted before a time, with all that
+	// belongs to it, and counts it: up to a few thousand records at a time.
+	// Secrets of purged keys are forgotten; audit events stay. The tenant
+	// "system" stays whatever its state is.
+	Purge(before time.Time) (PurgeCount, error)
 	// UpdateKey writes every field of the key of that id. Secrets that are no
 	// longer among k.Secrets are forgotten, new ones are added.
 	UpdateKey(k *Key) error
@@ -142,4 +219,58 @@ type Reply struct {
 	// Body is the answer without its secret.
 	Body []byte
 	Time time.Time
+}
+
+// PurgeCount says how many records of each kind were removed for good.
+type PurgeCount struct {
+	Tenants, Users, Keys int64
+	// More says that there is more to remove than one transaction should: call
+	// again in another. What belongs to a record goes before it, so that the
+	// counts may all be zero.
+	More bool
+}
+
+// Usage remembers, coarsely, when keys and users were last used. It is no part
+// of their records: it has no version, no audit event and no change-log row.
+type Usage interface {
+	// MarkUsed notes times of use; a time before the noted one changes nothing,
+	// and a key that does not exist is passed over. When it fails, some may have
+	// been noted.
+	MarkUsed(ctx context.Context, used []Used) error
+	// LastUsed gives the time of the last use of each key; a key that was never
+	// used is not in the map.
+	LastUsed(ctx context.Context, keyIDs []string) (map[string]time.Time, error)
+	// UsersLastUsed does so for users of a tenant.
+	UsersLastUsed(ctx context.Context, tenantID string, userIDs []string) (map[string]time.Time, error)
+}
+
+// Used is a use of a key.
+type Used struct {
+	KeyID string
+	User  UserRef
+	Time  time.Time
+}
+
+// Decisions keeps refusals for a while, so that a decision id leads to its cause
+// from any replica.
+type Decisions interface {
+	// PutDecisions keeps decisions; one that is kept already is passed over. When
+	// it fails, some may have been kept.
+	PutDecisions(ctx context.Context, decisions []Decision) error
+	// GetDecision gives a decision that is still kept.
+	GetDecision(ctx context.Context, id string) (Decision, error)
+	// ForgetDecisions removes those made before a time.
+	ForgetDecisions(ctx context.Context, before time.Time) error
+}
+
+// Decision is a refusal as it is kept.
+type Decision struct {
+	ID string
+	// TenantID is the key's tenant, APITenantID that of the API that was asked
+	// for, if any.
+	TenantID    string
+	APITenantID string
+	Time        time.Time
+	// Payload is JSON that server writes and reads.
+	Payload []byte
 }

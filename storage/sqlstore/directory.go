@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/keystile/keystile/storage"
 )
@@ -40,50 +39,37 @@ func (s *Store) GetRoles(ctx context.Context, tenantID string, ids []string) (ro
 // GetKey reads a key with its secrets.
 func (s *Store) GetKey(ctx context.Context, id string) (k *storage.Key, err error) {
 	err = s.read(ctx, "get_key", func(q *session) (err error) {
-		if k, _, err = only(selectKeys(q, "WHERE id = $1", id)); err != nil {
-			return missing(err)
-		}
-		_, err = withSecrets(q, []*storage.Key{k})
-		return err
+		k, _, err = only(selectWholeKeys(q, "WHERE id = $1", id))
+		return missing(err)
 	})
 	return orNil(k, err)
 }
 
-// ListKeys lists a page of a tenant's keys, newest first.
-func (s *Store) ListKeys(ctx context.Context, query storage.KeyQuery) (keys []*storage.Key, err error) {
-	where, args := "WHERE tenant_id = $1", []any{query.TenantID}
-	add := func(format string, values ...any) {
-		places := make([]any, len(values))
-		for i, value := range values {
-			args = append(args, value)
-			places[i] = len(args)
-		}
-		where += fmt.Sprintf(format, places...)
-	}
-	if query.UserID != "" {
-		add(" AND user_id = $%d", query.UserID)
-	}
-	if !query.ShowDeleted {
-		where += " AND delete_time IS NULL"
-	}
-	if query.After.ID != "" {
-		add(" AND (create_time, id) < ($%d, $%d)", query.After.CreateTime.UnixMicro(), query.After.ID)
-	}
-	add(" ORDER BY create_time DESC, id DESC LIMIT $%d", int64(query.Limit))
-	err = s.read(ctx, "list_keys", func(q *session) (err error) {
-		if query.Limit <= 0 {
-			return fmt.Errorf("%w: a page of %d keys", storage.ErrInvalid, query.Limit)
-		}
-		if keys, _, err = selectKeys(q, where, args...); err != nil {
-			return err
-		}
-		_, err = withSecrets(q, keys)
-		return err
+// GetRole reads a role.
+func (s *Store) GetRole(ctx context.Context, ref storage.RoleRef) (r *storage.Role, err error) {
+	err = s.read(ctx, "get_role", func(q *session) (err error) {
+		r, _, err = only(selectRoles(q, "WHERE tenant_id = $1 AND id = $2", ref.TenantID, ref.ID))
+		return missing(err)
 	})
-	if err != nil {
-		return nil, err
-	}
-	return keys, nil
+	return orNil(r, err)
+}
+
+// GetAPI reads an API.
+func (s *Store) GetAPI(ctx context.Context, ref storage.APIRef) (a *storage.API, err error) {
+	err = s.read(ctx, "get_api", func(q *session) (err error) {
+		a, _, err = only(selectAPIs(q, "WHERE tenant_id = $1 AND id = $2", ref.TenantID, ref.ID))
+		return missing(err)
+	})
+	return orNil(a, err)
+}
+
+// GetSubscription reads a subscription.
+func (s *Store) GetSubscription(ctx context.Context, id string) (sub *storage.Subscription, err error) {
+	err = s.read(ctx, "get_subscription", func(q *session) (err error) {
+		sub, _, err = only(selectSubscriptions(q, "WHERE id = $1", id))
+		return missing(err)
+	})
+	return orNil(sub, err)
 }
 
 // CountPeppers counts the remembered secrets of undeleted keys by pepper id.

@@ -8,7 +8,7 @@ import (
 
 const keyColumns = `id, tenant_id, user_id, display_name, scopes, allowed_cidrs, labels, state, start_time, expire_time,
 	revoke_reason, revoke_note, revoke_time, version, create_time, update_time, delete_time,
-	created_by_tenant_id, created_by_user_id`
+	created_by_tenant_id, created_by_user_id, apis, secret_prefix`
 
 type keyRow struct {
 	dated
@@ -28,10 +28,12 @@ type keyRow struct {
 	DeleteTime        sql.NullInt64 `db:"delete_time"`
 	CreatedByTenantID string        `db:"created_by_tenant_id"`
 	CreatedByUserID   string        `db:"created_by_user_id"`
+	APIs              string        `db:"apis"`
+	SecretPrefix      string        `db:"secret_prefix"`
 }
 
-// key gives the key without its secrets. A key that lost its scopes or its
-// addresses would be allowed more than before, so it has no state.
+// key gives the key without its secrets. A key that lost its scopes, its
+// addresses or its APIs would be allowed more than before, so it has no state.
 func (r *keyRow) key() (k *storage.Key, spoilt bool) {
 	var f fields
 	k = &storage.Key{
@@ -47,13 +49,15 @@ func (r *keyRow) key() (k *storage.Key, spoilt bool) {
 		ExpireTime:   maybeAt(r.ExpireTime),
 		RevokeReason: oneOf(&f, r.RevokeReason, storage.RevokeUnspecified, storage.RevokeKeyCompromise,
 			storage.RevokeCessation, storage.RevokeSuperseded, storage.RevokePrivilegeWithdrawn),
-		RevokeNote: r.RevokeNote,
-		RevokeTime: maybeAt(r.RevokeTime),
-		Version:    r.Version,
-		CreateTime: at(r.CreateTime),
-		UpdateTime: at(r.UpdateTime),
-		DeleteTime: maybeAt(r.DeleteTime),
-		CreatedBy:  storage.UserRef{TenantID: r.CreatedByTenantID, ID: r.CreatedByUserID},
+		RevokeNote:   r.RevokeNote,
+		RevokeTime:   maybeAt(r.RevokeTime),
+		Version:      r.Version,
+		CreateTime:   at(r.CreateTime),
+		UpdateTime:   at(r.UpdateTime),
+		DeleteTime:   maybeAt(r.DeleteTime),
+		CreatedBy:    storage.UserRef{TenantID: r.CreatedByTenantID, ID: r.CreatedByUserID},
+		APIs:         f.apis(r.APIs),
+		SecretPrefix: r.SecretPrefix,
 	}
 	if f.spoilt {
 		k.State = ""

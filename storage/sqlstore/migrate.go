@@ -30,8 +30,18 @@ const (
 // a lease, lets one of them in at a time, which works behind any pooler.
 func (s *Store) Migrate(ctx context.Context) (from, to int64, err error) {
 	err = s.observed(ctx, "migrate", s.opts.BulkTimeout, func(ctx context.Context) error {
-		from, to, err = s.migrate(ctx)
-		return err
+		// A migration doesn't wait long for a table's lock, since everybody else
+		// would wait behind it. It steps back and tries again.
+		for try := 0; ; try++ {
+			began, reached, err := s.migrate(ctx)
+			if try == 0 {
+				from = began
+			}
+			to = reached
+			if err == nil || !errors.Is(s.dialect.classify(ctx, err), storage.ErrConflict) || pause(ctx, min(try+1, writeTries)) != nil {
+				return err
+			}
+		}
 	})
 	return from, to, err
 }

@@ -58,26 +58,16 @@ func (s *Store) ApplyPepper(ctx context.Context, p Pepper) (secrets int64, err e
 // plainDigests locks the keys that have a digest without a pepper, then reads
 // those digests: nobody else writes a locked key's secrets.
 func (t *tx) plainDigests() (digests []storage.Digest, err error) {
-	type idRow struct {
-		ID string `db:"id"`
-	}
 	if t.dialect.forUpdate != "" {
 		if err := each(t.session, func(*idRow) error { return nil },
 			"SELECT id FROM keys WHERE id IN (SELECT key_id FROM key_secrets WHERE pepper_id = '') ORDER BY id"+t.dialect.forUpdate); err != nil {
 			return nil, err
 		}
 	}
-	type digestRow struct {
-		Digest []byte `db:"digest"`
-	}
 	err = each(t.session, func(row *digestRow) error {
-		var f fields
-		digest := f.digest(row.Digest)
-		if f.spoilt {
-			return fmt.Errorf("a digest: %w", storage.ErrUnreadable)
-		}
+		digest, err := row.digest()
 		digests = append(digests, digest)
-		return nil
+		return err
 	}, "SELECT digest FROM key_secrets WHERE pepper_id = ''")
 	return digests, err
 }

@@ -24,6 +24,9 @@ type PostgresConfig struct {
 	// MaxSyncConnections bounds the pool for the change log and for Ping, which
 	// administration can't use up. Zero is 2.
 	MaxSyncConnections int
+	// MaxUsageConnections bounds the pool that takes in uses of keys and
+	// decisions, and that neither of the others waits for. Zero is 2.
+	MaxUsageConnections int
 	// ConnectTimeout bounds making a connection, handshake included. Zero is
 	// the URL's connect_timeout, or 5 seconds.
 	ConnectTimeout time.Duration
@@ -43,7 +46,7 @@ func OpenPostgres(_ context.Context, c PostgresConfig) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.MaxConnections < 0 || c.MaxSyncConnections < 0 || c.ConnectTimeout < 0 ||
+	if c.MaxConnections < 0 || c.MaxSyncConnections < 0 || c.MaxUsageConnections < 0 || c.ConnectTimeout < 0 ||
 		c.StatementTimeout < 0 || c.LockTimeout < 0 || c.IdleInTransactionTimeout < 0 {
 		return nil, fmt.Errorf("%w: Postgres limits must not be negative", storage.ErrInvalid)
 	}
@@ -82,6 +85,7 @@ func OpenPostgres(_ context.Context, c PostgresConfig) (*Store, error) {
 		writer:  admin,
 		reader:  admin,
 		sync:    pool(orDefault(c.MaxSyncConnections, 2)),
+		usage:   pool(orDefault(c.MaxUsageConnections, 2)),
 		// goose holds one connection and its lock uses another.
 		migrator: func() *sqlx.DB { return pool(3) },
 		release:  func() error { return nil },

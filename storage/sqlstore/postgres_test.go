@@ -63,10 +63,12 @@ func TestPostgresOverASocket(t *testing.T) {
 	}
 }
 
-// TestPoolsCannotStarveEachOther holds administration's only connection.
+// TestPoolsCannotStarveEachOther holds administration's only connection, and
+// then that of usage.
 func TestPoolsCannotStarveEachOther(t *testing.T) {
-	s := openPostgres(t, PostgresConfig{URL: pgtest.NewDatabase(t), MaxConnections: 1, MaxSyncConnections: 1})
+	s := openPostgres(t, PostgresConfig{URL: pgtest.NewDatabase(t), MaxConnections: 1, MaxSyncConnections: 1, MaxUsageConnections: 1})
 	addAcme(t, s)
+	addKeys(t, s, "k1")
 	write(t, s, func(storage.Tx) error {
 		if err := s.Ping(t.Context()); err != nil {
 			t.Errorf("Ping: %v", err)
@@ -75,6 +77,13 @@ func TestPoolsCannotStarveEachOther(t *testing.T) {
 		if err != nil || !changesSinceNothing.Reset {
 			t.Errorf("ChangesSince: got %+v, %v", changesSinceNothing, err)
 		}
+		used := []storage.Used{{KeyID: "k1", User: storage.UserRef{TenantID: "acme", ID: "ada"}, Time: time.Unix(1, 0)}}
+		if err := s.MarkUsed(t.Context(), used); err != nil {
+			t.Errorf("MarkUsed: %v", err)
+		}
+		if err := s.PutDecisions(t.Context(), []storage.Decision{{ID: "d", Time: time.Unix(1, 0)}}); err != nil {
+			t.Errorf("PutDecisions: %v", err)
+		}
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		defer cancel()
 		if _, err := s.GetTenant(ctx, "acme"); !errors.Is(err, storage.ErrUnavailable) {
@@ -82,6 +91,19 @@ func TestPoolsCannotStarveEachOther(t *testing.T) {
 		}
 		return nil
 	})
+	if err := s.aside(t.Context(), func(*session) error {
+		if _, err := s.GetTenant(t.Context(), "acme"); err != nil {
+			t.Errorf("GetTenant: %v", err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		if err := s.PutDecisions(ctx, []storage.Decision{{ID: "e", Time: time.Unix(1, 0)}}); !errors.Is(err, storage.ErrUnavailable) {
+			t.Errorf("PutDecisions without a free connection: got error %v, want %v", err, storage.ErrUnavailable)
+		}
+		return nil
+	}); err != nil {
+		t.Error(err)
+	}
 }
 
 // TestLimitsHoldBehindAPooler: the limits are those of our transactions, and of

@@ -13,7 +13,7 @@ type dated struct {
 	UpdateTime int64 `db:"update_time"`
 }
 
-const tenantColumns = "id, display_name, state, secret_prefix, version, create_time, update_time, delete_time"
+const tenantColumns = "id, display_name, state, secret_prefix, hosts, key_policy, version, create_time, update_time, delete_time"
 
 type tenantRow struct {
 	dated
@@ -21,6 +21,8 @@ type tenantRow struct {
 	DisplayName  string        `db:"display_name"`
 	State        string        `db:"state"`
 	SecretPrefix string        `db:"secret_prefix"`
+	Hosts        string        `db:"hosts"`
+	KeyPolicy    string        `db:"key_policy"`
 	DeleteTime   sql.NullInt64 `db:"delete_time"`
 }
 
@@ -31,10 +33,15 @@ func (r *tenantRow) tenant() (t *storage.Tenant, spoilt bool) {
 		DisplayName:  r.DisplayName,
 		State:        oneOf(&f, r.State, storage.TenantActive, storage.TenantSuspended, storage.TenantDeleted),
 		SecretPrefix: r.SecretPrefix,
+		Hosts:        f.list(r.Hosts),
+		KeyPolicy:    f.policy(r.KeyPolicy),
 		Version:      r.Version,
 		CreateTime:   at(r.CreateTime),
 		UpdateTime:   at(r.UpdateTime),
 		DeleteTime:   maybeAt(r.DeleteTime),
+	}
+	if f.spoilt {
+		t.State = ""
 	}
 	return t, f.spoilt
 }

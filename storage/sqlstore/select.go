@@ -15,6 +15,7 @@ const idsAtOnce = 500
 func selectTenants(q *session, rest string, args ...any) (tenants []*storage.Tenant, spoilt int, err error) {
 	err = each(q, func(row *tenantRow) error {
 		t, bad := row.tenant()
+		q.note(tenantRef(t.ID), bad)
 		tenants, spoilt = append(tenants, t), spoilt+count(bad)
 		return nil
 	}, "SELECT "+tenantColumns+" FROM tenants "+rest, args...)
@@ -24,6 +25,7 @@ func selectTenants(q *session, rest string, args ...any) (tenants []*storage.Ten
 func selectUsers(q *session, rest string, args ...any) (users []*storage.User, spoilt int, err error) {
 	err = each(q, func(row *userRow) error {
 		u, bad := row.user()
+		q.note(userRef(u.Ref()), bad)
 		users, spoilt = append(users, u), spoilt+count(bad)
 		return nil
 	}, "SELECT "+userColumns+" FROM users "+rest, args...)
@@ -33,6 +35,7 @@ func selectUsers(q *session, rest string, args ...any) (users []*storage.User, s
 func selectRoles(q *session, rest string, args ...any) (roles []*storage.Role, spoilt int, err error) {
 	err = each(q, func(row *roleRow) error {
 		r, bad := row.role()
+		q.note(roleRef(r.Ref()), bad)
 		roles, spoilt = append(roles, r), spoilt+count(bad)
 		return nil
 	}, "SELECT "+roleColumns+" FROM roles "+rest, args...)
@@ -55,14 +58,44 @@ func rolesOf(q *session, tenantID string, ids []string, ending string) (roles []
 	return roles, nil
 }
 
+func selectAPIs(q *session, rest string, args ...any) (apis []*storage.API, spoilt int, err error) {
+	err = each(q, func(row *apiRow) error {
+		a, bad := row.api()
+		q.note(apiRef(a.Ref()), bad)
+		apis, spoilt = append(apis, a), spoilt+count(bad)
+		return nil
+	}, "SELECT "+apiColumns+" FROM apis "+rest, args...)
+	return apis, spoilt, err
+}
+
+func selectSubscriptions(q *session, rest string, args ...any) (subs []*storage.Subscription, spoilt int, err error) {
+	err = each(q, func(row *subscriptionRow) error {
+		s, bad := row.subscription()
+		q.note(subscriptionRef(s.ID), bad)
+		subs, spoilt = append(subs, s), spoilt+count(bad)
+		return nil
+	}, "SELECT "+subscriptionColumns+" FROM subscriptions "+rest, args...)
+	return subs, spoilt, err
+}
+
 // selectKeys reads keys without their secrets.
 func selectKeys(q *session, rest string, args ...any) (keys []*storage.Key, spoilt int, err error) {
 	err = each(q, func(row *keyRow) error {
 		k, bad := row.key()
+		q.note(keyRef(k.ID), bad)
 		keys, spoilt = append(keys, k), spoilt+count(bad)
 		return nil
 	}, "SELECT "+keyColumns+" FROM keys "+rest, args...)
 	return keys, spoilt, err
+}
+
+// selectWholeKeys reads a few keys with their secrets.
+func selectWholeKeys(q *session, rest string, args ...any) (keys []*storage.Key, spoilt int, err error) {
+	if keys, spoilt, err = selectKeys(q, rest, args...); err != nil {
+		return nil, 0, err
+	}
+	more, err := withSecrets(q, keys)
+	return keys, spoilt + more, err
 }
 
 // selectSecrets reads secrets and adds them to their keys. Both are walked in
@@ -82,6 +115,7 @@ func selectSecrets(q *session, keys []*storage.Key, where string, args ...any) (
 				spoilt++
 			}
 			keys[i].State = ""
+			q.note(keyRef(row.KeyID), true)
 			return nil
 		}
 		keys[i].Secrets = append(keys[i].Secrets, secret)

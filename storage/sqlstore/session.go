@@ -21,6 +21,16 @@ type session struct {
 	dialect *dialect
 	// broken is why this transaction must not be committed.
 	broken error
+	// spoilt are the records read that have a field which can't be read; nil
+	// where nobody will write.
+	spoilt map[storage.ChangeRef]bool
+}
+
+// note remembers a record that was read spoilt.
+func (q *session) note(ref storage.ChangeRef, spoilt bool) {
+	if spoilt && q.spoilt != nil {
+		q.spoilt[ref] = true
+	}
 }
 
 // exec runs a statement and gives the number of rows it changed.

@@ -54,7 +54,7 @@ func (s *Store) Snapshot(ctx context.Context) (records storage.Records, position
 	return records, position, now, nil
 }
 
-// everything reads all records in five queries.
+// everything reads all records, a query for each kind.
 func everything(q *session) (records storage.Records, err error) {
 	var spoilt int
 	if records.Tenants, spoilt, err = selectTenants(q, "ORDER BY id"); err != nil {
@@ -66,6 +66,14 @@ func everything(q *session) (records storage.Records, err error) {
 	}
 	records.Unreadable += spoilt
 	if records.Roles, spoilt, err = selectRoles(q, "ORDER BY tenant_id, id"); err != nil {
+		return records, err
+	}
+	records.Unreadable += spoilt
+	if records.APIs, spoilt, err = selectAPIs(q, "ORDER BY tenant_id, id"); err != nil {
+		return records, err
+	}
+	records.Unreadable += spoilt
+	if records.Subscriptions, spoilt, err = selectSubscriptions(q, "ORDER BY id"); err != nil {
 		return records, err
 	}
 	records.Unreadable += spoilt

@@ -13,6 +13,8 @@ func TestSpoiltFieldsRefuseTheirRecordAlone(t *testing.T) {
 			"scopes = '{}'", "scopes = '[1]'", "scopes = 'null'", "scopes = ''", "scopes = '[\"a\"'",
 			"allowed_cidrs = 'null'", "allowed_cidrs = '[null]'", "allowed_cidrs = '[\"10.0.0.1\"]'", "allowed_cidrs = '[\"x/8\"]'",
 			"labels = '[]'", "labels = 'null'", "labels = '{\"a\":1}'",
+			"apis = ''", "apis = 'null'", "apis = '[null]'", "apis = '[{}]'", "apis = '[\"orders\"]'", "apis = '[{\"tenantId\":\"acme\"}]'",
+			"apis = '[{\"tenantId\":\"acme\",\"id\":\"orders\",\"methods\":[\"GET\"]}]'", "apis = '[] []'",
 			"state = 'active'", "state = 'PAUSED'", "revoke_reason = 'BORED'",
 		} {
 			addKeys(t, s, "good", "bad")
@@ -41,9 +43,33 @@ func TestSpoiltFieldsRefuseTheirRecordAlone(t *testing.T) {
 				t.Errorf("%s: got %+v, %v", set, u, err)
 			}
 		}
-		execute(t, s, "UPDATE tenants SET state = 'LOST'")
-		if tenant, err := s.GetTenant(t.Context(), "acme"); err != nil || tenant.State != "" {
-			t.Errorf("tenant: got %+v, %v", tenant, err)
+		for _, set := range []string{
+			"state = 'LOST'", "hosts = 'null'", "hosts = '[1]'", "hosts = '{}'", "key_policy = 'null'", "key_policy = ''", "key_policy = '[]'",
+			"key_policy = '{\"maxLifetime\":\"1h\"}'", "key_policy = '{\"ofANewerRelease\":1}'", "key_policy = '{}{}'",
+		} {
+			execute(t, s, "UPDATE tenants SET state = 'ACTIVE', hosts = '[]', key_policy = '{}'")
+			execute(t, s, "UPDATE tenants SET "+set)
+			if tenant, err := s.GetTenant(t.Context(), "acme"); err != nil || tenant.State != "" {
+				t.Errorf("tenant, %s: got %+v, %v", set, tenant, err)
+			}
+		}
+		execute(t, s, "INSERT INTO apis ("+apiColumns+") VALUES ('acme', 'orders', '', 'PUBLIC', 'PUBLISHED', NULL, NULL, 0, '[]', 1, 0, 0)")
+		for _, set := range []string{
+			"state = 'LOST'", "visibility = 'public'", "routes = 'null'", "routes = '{}'", "routes = '[null]'", "routes = '[{}]'",
+			"routes = '[{\"hosts\":[\"*\"],\"path\":\"/\"}]'", "routes = '[{\"hosts\":[\"*\"],\"methods\":null,\"path\":\"/\"}]'",
+			"routes = '[{\"hosts\":[\"*\"],\"methods\":[\"*\"],\"path\":\"/\",\"clients\":[]}]'", "routes = '[]x'",
+		} {
+			execute(t, s, "UPDATE apis SET visibility = 'PUBLIC', state = 'PUBLISHED', routes = '[]'")
+			execute(t, s, "UPDATE apis SET "+set)
+			api, err := s.GetAPI(t.Context(), storage.APIRef{TenantID: "acme", ID: "orders"})
+			if err != nil || api.State != "" || len(api.Routes) != 0 {
+				t.Errorf("API, %s: got %+v, %v", set, api, err)
+			}
+		}
+		execute(t, s, "INSERT INTO subscriptions ("+subscriptionColumns+
+			") VALUES ('sub', 'acme', NULL, 'acme', 'orders', 'WISHED', '', '', '', NULL, 1, 0, 0)")
+		if sub, err := s.GetSubscription(t.Context(), "sub"); err != nil || sub.State != "" {
+			t.Errorf("subscription: got %+v, %v", sub, err)
 		}
 		execute(t, s, "INSERT INTO roles ("+roleColumns+") VALUES ('acme', 'reader', '', '{\"*\":1}', 1, 0, 0)")
 		roles, err := s.GetRoles(t.Context(), "acme", []string{"reader"})

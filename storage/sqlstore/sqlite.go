@@ -77,6 +77,7 @@ func OpenSQLite(ctx context.Context, c SQLiteConfig) (*Store, error) {
 			return nil, errors.Join(err, s.Close())
 		}
 	}
+	s.usage = s.writer
 	s.migrator = func() *sqlx.DB { return nil }
 	if err := s.Ping(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())

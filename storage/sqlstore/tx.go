@@ -17,16 +17,15 @@ type tx struct {
 	refs []storage.ChangeRef
 	seen map[storage.ChangeRef]bool
 	// all: more was written than refs tell.
-	all bool
-	// spoilt are the records read that have a field which can't be read.
-	spoilt map[storage.ChangeRef]bool
+	all    bool
 	events []storage.AuditEvent
 }
 
 var _ storage.Tx = (*tx)(nil)
 
 func newTx(q *session, now time.Time) *tx {
-	return &tx{session: q, now: cut(now), seen: map[storage.ChangeRef]bool{}, spoilt: map[storage.ChangeRef]bool{}}
+	q.spoilt = map[storage.ChangeRef]bool{}
+	return &tx{session: q, now: cut(now), seen: map[storage.ChangeRef]bool{}}
 }
 
 func (t *tx) wrote(ref storage.ChangeRef) {
@@ -34,18 +33,6 @@ func (t *tx) wrote(ref storage.ChangeRef) {
 		t.seen[ref] = true
 		t.refs = append(t.refs, ref)
 	}
-}
-
-func (t *tx) note(ref storage.ChangeRef, spoilt bool) {
-	if spoilt {
-		t.spoilt[ref] = true
-	}
-}
-
-func keyRef(id string) storage.ChangeRef { return storage.ChangeRef{Kind: storage.ChangeKey, ID: id} }
-
-func userRef(u storage.UserRef) storage.ChangeRef {
-	return storage.ChangeRef{Kind: storage.ChangeUser, TenantID: u.TenantID, ID: u.ID}
 }
 
 // GetTenant reads and locks a tenant.
@@ -59,11 +46,10 @@ func (t *tx) GetTenant(id string) (*storage.Tenant, error) {
 
 // GetUser reads and locks a user.
 func (t *tx) GetUser(ref storage.UserRef) (*storage.User, error) {
-	u, spoilt, err := only(selectUsers(t.session, "WHERE tenant_id = $1 AND id = $2"+t.dialect.forUpdate, ref.TenantID, ref.ID))
+	u, _, err := only(selectUsers(t.session, "WHERE tenant_id = $1 AND id = $2"+t.dialect.forUpdate, ref.TenantID, ref.ID))
 	if err != nil {
 		return nil, fmt.Errorf("user: %w", missing(err))
 	}
-	t.note(userRef(ref), spoilt)
 	return u, nil
 }
 
@@ -92,15 +78,10 @@ func (t *tx) FindKey(digest storage.Digest) (*storage.Key, error) {
 
 // oneKey reads secrets after the key is locked: only the lock's holder writes them.
 func (t *tx) oneKey(rest string, args ...any) (*storage.Key, error) {
-	k, spoilt, err := only(selectKeys(t.session, rest, args...))
+	k, _, err := only(selectWholeKeys(t.session, rest, args...))
 	if err != nil {
 		return nil, fmt.Errorf("key: %w", missing(err))
 	}
-	more, err := withSecrets(t.session, []*storage.Key{k})
-	if err != nil {
-		return nil, fmt.Errorf("key: %w", err)
-	}
-	t.note(keyRef(k.ID), spoilt || more > 0)
 	return k, nil
 }
 
@@ -120,15 +101,9 @@ func (t *tx) ListTenantKeys(tenantID string) ([]*storage.Key, error) {
 	if err := t.lockTenant(tenantID); err != nil {
 		return nil, fmt.Errorf("keys: %w", err)
 	}
-	keys, _, err := selectKeys(t.session, "WHERE tenant_id = $1 AND delete_time IS NULL ORDER BY id"+t.dialect.forUpdate, tenantID)
+	keys, _, err := selectWholeKeys(t.session, "WHERE tenant_id = $1 AND delete_time IS NULL ORDER BY id"+t.dialect.forUpdate, tenantID)
 	if err != nil {
 		return nil, fmt.Errorf("keys: %w", err)
-	}
-	if _, err := withSecrets(t.session, keys); err != nil {
-		return nil, fmt.Errorf("keys: %w", err)
-	}
-	for _, k := range keys {
-		t.note(keyRef(k.ID), k.State == "")
 	}
 	return keys, nil
 }
@@ -142,9 +117,6 @@ func (t *tx) ListTenantUsers(tenantID string) ([]*storage.User, error) {
 	users, _, err := selectUsers(t.session, "WHERE tenant_id = $1 ORDER BY id"+t.dialect.forUpdate, tenantID)
 	if err != nil {
 		return nil, fmt.Errorf("users: %w", err)
-	}
-	for _, u := range users {
-		t.note(userRef(u.Ref()), u.State == "")
 	}
 	return users, nil
 }

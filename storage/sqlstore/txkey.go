@@ -3,12 +3,13 @@ package sqlstore
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/keystile/keystile/storage"
 )
 
 // keyTexts are the fields of a key that are stored as JSON.
-type keyTexts struct{ scopes, cidrs, labels string }
+type keyTexts struct{ scopes, cidrs, labels, apis string }
 
 func textsOf(k *storage.Key) (texts keyTexts, err error) {
 	if len(k.Secrets) > storage.MaxSecrets {
@@ -20,21 +21,56 @@ func textsOf(k *storage.Key) (texts keyTexts, err error) {
 	if texts.cidrs, err = jsonPrefixes(k.AllowedCIDRs); err != nil {
 		return texts, err
 	}
-	texts.labels, err = jsonLabels(k.Labels)
+	if texts.labels, err = jsonLabels(k.Labels); err != nil {
+		return texts, err
+	}
+	texts.apis, err = jsonAPIs(k.APIs)
 	return texts, err
+}
+
+// keyValues are a new key's values for keyColumns.
+func (t *tx) keyValues(k *storage.Key) ([]any, error) {
+	texts, err := textsOf(k)
+	if err != nil {
+		return nil, err
+	}
+	now := micros(t.now)
+	return []any{
+		k.ID, k.TenantID, k.UserID, k.DisplayName, texts.scopes, texts.cidrs, texts.labels, string(k.State),
+		micros(k.StartTime), micros(k.ExpireTime), string(k.RevokeReason), k.RevokeNote, micros(k.RevokeTime),
+		int64(1), now, now, micros(k.DeleteTime), k.CreatedBy.TenantID, k.CreatedBy.ID, texts.apis, k.SecretPrefix,
+	}, nil
+}
+
+// secretValues are the values of a key's secrets for secretColumns and position.
+func secretValues(k *storage.Key) (rows [][]any) {
+	for i := range k.Secrets {
+		secret := &k.Secrets[i]
+		rows = append(rows, []any{
+			k.ID, secret.Digest[:], secret.PepperID, secret.Prefix, secret.LastFour,
+			secret.CreateTime.UnixMicro(), micros(secret.EndTime), int64(i),
+		})
+	}
+	return rows
+}
+
+// insertRows adds rows in one statement, but for those of which the id or
+// another unique value is taken, and gives the number added.
+func (q *session) insertRows(table, columns string, rows [][]any) (int64, error) {
+	if len(rows) == 0 {
+		return 0, nil
+	}
+	return q.exec("INSERT INTO "+table+" ("+columns+") VALUES "+tuples(len(rows), len(rows[0]))+" ON CONFLICT DO NOTHING",
+		slices.Concat(rows...)...)
 }
 
 // CreateKey adds a key with its secrets.
 func (t *tx) CreateKey(k *storage.Key) error {
-	texts, err := textsOf(k)
+	values, err := t.keyValues(k)
 	if err != nil {
 		return fmt.Errorf("key: %w", err)
 	}
-	rows, err := t.exec(`INSERT INTO keys (`+keyColumns+`) VALUES
-		($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 1, $14, $14, $15, $16, $17) ON CONFLICT DO NOTHING`,
-		k.ID, k.TenantID, k.UserID, k.DisplayName, texts.scopes, texts.cidrs, texts.labels, string(k.State),
-		micros(k.StartTime), micros(k.ExpireTime), string(k.RevokeReason), k.RevokeNote, micros(k.RevokeTime),
-		micros(t.now), micros(k.DeleteTime), k.CreatedBy.TenantID, k.CreatedBy.ID)
+	rows, err := t.insertRows("keys", keyColumns, [][]any{values})
 	if err := inserted(rows, err); err != nil {
 		return fmt.Errorf("key: %w", err)
 	}
@@ -62,11 +98,12 @@ func (t *tx) UpdateKey(k *storage.Key) error {
 	var now dated
 	err = t.get(&now, `UPDATE keys SET tenant_id = $2, user_id = $3, display_name = $4, scopes = $5, allowed_cidrs = $6,
 		labels = $7, state = $8, start_time = $9, expire_time = $10, revoke_reason = $11, revoke_note = $12, revoke_time = $13,
-		update_time = $14, delete_time = $15, created_by_tenant_id = $16, created_by_user_id = $17, version = version + 1
-		WHERE id = $1 AND version = $18 RETURNING version, create_time, update_time`,
+		update_time = $14, delete_time = $15, created_by_tenant_id = $16, created_by_user_id = $17,
+		apis = $18, secret_prefix = $19, version = version + 1
+		WHERE id = $1 AND version = $20 RETURNING version, create_time, update_time`,
 		k.ID, k.TenantID, k.UserID, k.DisplayName, texts.scopes, texts.cidrs, texts.labels, string(k.State),
 		micros(k.StartTime), micros(k.ExpireTime), string(k.RevokeReason), k.RevokeNote, micros(k.RevokeTime),
-		micros(t.now), micros(k.DeleteTime), k.CreatedBy.TenantID, k.CreatedBy.ID, k.Version)
+		micros(t.now), micros(k.DeleteTime), k.CreatedBy.TenantID, k.CreatedBy.ID, texts.apis, k.SecretPrefix, k.Version)
 	if errors.Is(err, storage.ErrNotFound) {
 		err = t.notUpdated("SELECT count(*) FROM keys WHERE id = $1", k.ID)
 	}
@@ -87,18 +124,7 @@ func (t *tx) UpdateKey(k *storage.Key) error {
 
 // insertSecrets adds all secrets of a key, or none and gives ErrExists.
 func (t *tx) insertSecrets(k *storage.Key) error {
-	if len(k.Secrets) == 0 {
-		return nil
-	}
-	const columns = 8
-	args := make([]any, 0, columns*len(k.Secrets))
-	for i := range k.Secrets {
-		secret := &k.Secrets[i]
-		args = append(args, k.ID, secret.Digest[:], secret.PepperID, secret.Prefix, secret.LastFour,
-			secret.CreateTime.UnixMicro(), micros(secret.EndTime), int64(i))
-	}
-	rows, err := t.exec("INSERT INTO key_secrets ("+secretColumns+", position) VALUES "+
-		tuples(len(k.Secrets), columns)+" ON CONFLICT DO NOTHING", args...)
+	rows, err := t.insertRows("key_secrets", secretColumns+", position", secretValues(k))
 	if err != nil {
 		return err
 	}

@@ -47,15 +47,10 @@ func bytes(value []byte) []byte {
 // jsonList writes a list of texts. JSON would repair or hide what the check
 // of values refuses, so each is checked here.
 func jsonList(texts []string) (string, error) {
-	for _, text := range texts {
-		if err := checkText(text); err != nil {
-			return "", err
-		}
+	if err := checkTexts(texts); err != nil {
+		return "", err
 	}
-	if texts == nil {
-		texts = []string{}
-	}
-	return jsonText(texts)
+	return jsonText(orEmpty(texts))
 }
 
 func jsonPrefixes(prefixes []netip.Prefix) (string, error) {
@@ -148,4 +143,21 @@ func oneOf[T ~string](f *fields, text string, known ...T) T {
 	}
 	f.spoilt = true
 	return ""
+}
+
+// flag is how a truth is stored: SQLite has no type for it.
+func flag(value bool) int64 {
+	if value {
+		return 1
+	}
+	return 0
+}
+
+// orNull is how an id that may be absent is stored, so that a foreign key asks
+// for it only when it is there.
+func orNull(id string) any {
+	if id == "" {
+		return nil
+	}
+	return id
 }

@@ -20,8 +20,9 @@ const (
 
 // Write runs change in one transaction.
 //
-// Locks are taken in one order: records (tenant, user, role, key), the heads of
-// the audit chains by tenant id, the change log's counter. change is asked to
+// Locks are taken in one order: records (tenant system, other tenants, user,
+// role, API, subscription, key), the heads of the audit chains by tenant id, the
+// change log's counter. change is asked to
 // keep the first part; what breaks it may be run again, since the database ends
 // a deadlock by refusing one side.
 func (s *Store) Write(ctx context.Context, change func(storage.Tx) error) (int64, error) {
@@ -38,16 +39,10 @@ func (s *Store) write(
 	ctx context.Context, operation string, limit time.Duration, limits string, change func(*tx) error,
 ) (revision int64, err error) {
 	err = s.observed(ctx, operation, limit, func(ctx context.Context) error {
-		for try := 1; ; try++ {
-			var lost bool
+		return retried(ctx, func() (lost bool, err error) {
 			revision, lost, err = s.writeOnce(ctx, limits, change)
-			if err == nil || !lost || try == writeTries {
-				return err
-			}
-			if pause(ctx, try) != nil {
-				return err
-			}
-		}
+			return lost, err
+		})
 	})
 	if err == nil {
 		return revision, nil
@@ -56,6 +51,19 @@ func (s *Store) write(
 		return 0, own.err
 	}
 	return 0, err
+}
+
+// retried runs a transaction until it has not lost against another.
+func retried(ctx context.Context, once func() (lost bool, err error)) error {
+	for try := 1; ; try++ {
+		lost, err := once()
+		if err == nil || !lost || try == writeTries {
+			return err
+		}
+		if pause(ctx, try) != nil {
+			return err
+		}
+	}
 }
 
 // pause waits before the next try.
@@ -93,14 +101,14 @@ func (s *Store) writeOnce(ctx context.Context, limits string, change func(*tx) e
 		return revision, false, nil
 	}
 	// What change made of a lost transaction's error is not what happened.
-	if t != nil && t.broken != nil && s.dialect.lost(t.broken) {
+	if t != nil && t.broken != nil && s.lost(t.broken) {
 		return 0, true, t.broken
 	}
 	if _, own := errors.AsType[*changeError](err); own {
 		return 0, false, err
 	}
 	open := errors.Is(err, storage.ErrUnavailable)
-	return 0, !open && s.dialect.lost(err), err
+	return 0, !open && s.lost(err), err
 }
 
 // appendChange numbers this transaction and tells the change log what it wrote.

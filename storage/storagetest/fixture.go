@@ -58,11 +58,58 @@ func wholeKey(tenantID, userID, id string) *storage.Key {
 	k.State = storage.KeyRevoked
 	k.StartTime, k.ExpireTime, k.RevokeTime, k.DeleteTime = day, day.Add(time.Hour), day.Add(2*time.Hour), day.Add(3*time.Hour)
 	k.RevokeReason, k.RevokeNote = storage.RevokeKeyCompromise, "found in a repository"
+	k.APIs = []storage.APIRef{{TenantID: "acme", ID: "orders"}, {TenantID: "zeta", ID: "Orders"}}
+	k.SecretPrefix = "acme_live"
 	k.CreatedBy = storage.UserRef{TenantID: storage.SystemTenant, ID: "admin"}
 	before := newSecret(id + " before")
 	before.EndTime, before.PepperID = day.Add(time.Minute), "pepper-1"
 	k.Secrets = append(k.Secrets, before)
 	return k
+}
+
+// wholeTenant has every field.
+func wholeTenant(id string) *storage.Tenant {
+	tenant := newTenant(id)
+	tenant.Hosts = []string{"api." + id + ".test", "*." + id + ".test", "*"}
+	tenant.KeyPolicy = storage.KeyPolicy{
+		MaxLifetime: 90*24*time.Hour + time.Nanosecond, DefaultLifetime: time.Hour, ExpiryRequired: true,
+		AllowedPrefixes: []string{"ks", "live"}, MaxKeysPerUser: 7, RequiredLabels: []string{"env", "<&>"},
+	}
+	return tenant
+}
+
+func newRole(tenantID, id string) *storage.Role {
+	return &storage.Role{TenantID: tenantID, ID: id, DisplayName: "Role " + id, Permissions: []string{"orders.read", "orders.*"}}
+}
+
+func newAPI(tenantID, id string) *storage.API {
+	return &storage.API{
+		TenantID: tenantID, ID: id, DisplayName: "API " + id, Visibility: storage.VisibilityPrivate, State: storage.APIPublished,
+	}
+}
+
+// wholeAPI has every field.
+func wholeAPI(tenantID, id string) *storage.API {
+	a := newAPI(tenantID, id)
+	a.Visibility, a.State, a.SubscriptionRequired = storage.VisibilityPublic, storage.APIDeprecated, true
+	a.DeprecateTime, a.SunsetTime = kept(day), kept(day.Add(time.Hour))
+	a.Routes = []storage.Route{
+		{Hosts: []string{"api.acme.test", "*"}, Methods: []string{"GET", "HEAD"}, Path: "/orders/{id}", Permission: "orders.read"},
+		{Hosts: []string{"*.acme.test"}, Methods: []string{"*"}, Path: "/ünïcode<&>/**"},
+	}
+	return a
+}
+
+func newSubscription(id, tenantID, userID string, api storage.APIRef) *storage.Subscription {
+	return &storage.Subscription{ID: id, TenantID: tenantID, UserID: userID, API: api, State: storage.SubscriptionPending}
+}
+
+// wholeSubscription has every field.
+func wholeSubscription(id, tenantID, userID string, api storage.APIRef) *storage.Subscription {
+	s := newSubscription(id, tenantID, userID, api)
+	s.State, s.ExpireTime = storage.SubscriptionApproved, kept(day)
+	s.Note, s.Plan, s.Reason = "please", "gold", "since you ask"
+	return s
 }
 
 // keptKey is a key as a store gives it back.
@@ -89,6 +136,16 @@ func (s *suite) write(t *testing.T, change func(storage.Tx) error) int64 {
 		t.Fatalf("Write: %v", err)
 	}
 	return revision
+}
+
+// changes are what was written after a position.
+func (s *suite) changes(t *testing.T, since storage.Position) storage.Changes {
+	t.Helper()
+	changes, err := s.store.ChangesSince(t.Context(), since)
+	if err != nil || changes.Reset {
+		t.Fatalf("ChangesSince(%v): got reset %v, %v", since, changes.Reset, err)
+	}
+	return changes
 }
 
 // refuse runs a transaction that must end in an error.

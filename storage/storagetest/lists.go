@@ -57,17 +57,12 @@ func testTenantLists(t *testing.T, s *suite) {
 func testRoles(t *testing.T, s *suite) {
 	s.populate(t)
 	s.write(t, func(tx storage.Tx) error { return tx.CreateTenant(newTenant("zeta")) })
-	reader := &storage.Role{
-		TenantID: "acme", ID: "reader", DisplayName: "Reader", Permissions: []string{"orders.read"},
-		Version: 1, CreateTime: kept(day), UpdateTime: kept(day),
-	}
-	writer, other := *reader, *reader
-	writer.ID, writer.Permissions = "writer", []string{"orders.*", "a.b"}
-	other.TenantID = "zeta"
-	for _, role := range []*storage.Role{reader, &writer, &other} {
-		s.AddRole(t, s.store, role)
-	}
-	want := []*storage.Role{reader, &writer}
+	reader, writer, other := newRole("acme", "reader"), newRole("acme", "writer"), newRole("zeta", "reader")
+	writer.Permissions = []string{"orders.*", "a.b"}
+	s.write(t, func(tx storage.Tx) error {
+		return errors.Join(tx.CreateRole(writer), tx.CreateRole(reader), tx.CreateRole(other))
+	})
+	want := []*storage.Role{reader, writer}
 	names := []string{"writer", "reader", "none", "reader", "Reader"}
 	got, err := s.store.GetRoles(t.Context(), "acme", names)
 	wantError(t, "GetRoles", err, nil)

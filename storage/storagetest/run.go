@@ -10,8 +10,6 @@ import (
 type Backend struct {
 	// Open gives an empty store, ready for use, that goes with the test.
 	Open func(t *testing.T) storage.Store
-	// AddRole adds a role to a store, as no Tx does yet.
-	AddRole func(t *testing.T, s storage.Store, role *storage.Role)
 	// Spoil makes a field of a record unreadable behind the store's back.
 	Spoil func(t *testing.T, s storage.Store, ref storage.ChangeRef)
 }
@@ -34,6 +32,23 @@ func Run(t *testing.T, b Backend) {
 		{"what is read is a copy", testCopies},
 		{"lists of a tenant", testTenantLists},
 		{"roles", testRoles},
+		{"the directory comes back as it was written", testDirectory},
+		{"the directory's updates count versions", testDirectoryUpdates},
+		{"what is deleted from the directory is gone", testDirectoryDeletes},
+		{"the directory keeps its references", testDirectoryReferences},
+		{"the directory's ids are case-sensitive", testDirectoryIDs},
+		{"pages by id", testPagesByID},
+		{"pages of subscriptions", testSubscriptionPages},
+		{"subscriptions are found", testFindSubscriptions},
+		{"hosts are claimed one after another", testLockHosts},
+		{"many keys are created at once", testCreateKeys},
+		{"of many keys those taken are named", testTakenKeys},
+		{"many keys are created once", testCreateKeysTogether},
+		{"purging takes what belongs to it along", testPurge},
+		{"purging goes on where it stopped", testPurgeGoesOn},
+		{"the last use of keys and users is kept", testUsage},
+		{"uses are marked together", testUsageTogether},
+		{"decisions are kept for a while", testDecisions},
 		{"pages survive inserts", testPages},
 		{"peppers are counted", testPeppers},
 		{"an error leaves nothing behind", testRollback},
@@ -50,6 +65,7 @@ func Run(t *testing.T, b Backend) {
 		{"audit events page", testAuditPages},
 		{"replies are remembered", testReplies},
 		{"unreadable records are refused, not lost", testUnreadable},
+		{"unreadable records of the directory are refused, not lost", testUnreadableDirectory},
 		{"a closed store refuses", testClosed},
 	} {
 		t.Run(part.name, func(t *testing.T) {
