@@ -1,15 +1,23 @@
 package access
 
-import "time"
+import (
+	"time"
+
+	"github.com/keystile/keystile/storage"
+)
 
 // Decide answers whether the holder of a key may make a call. The first step
 // that refuses gives the reason; only when none does is the call allowed, and
 // that is said here and nowhere else.
 func Decide(now time.Time, g Grant, req Request) Verdict {
-	c := call{now: now, grant: &g, request: &req}
-	for _, s := range steps {
-		if r := s.refuse(&c); r != NoReason {
-			return Verdict{Reason: r, Missing: c.missing}
+	var missing Lack
+	c := call{now: now, grant: &g, request: &req, missing: &missing}
+	for s := stepPresent; s <= lastStep; s++ {
+		if !c.asks(s) {
+			continue
+		}
+		if r := c.refuse(s); r != NoReason {
+			return Verdict{Reason: r, Missing: missing}
 		}
 	}
 	return Verdict{Reason: Allowed, Warnings: warnings(now, &g)}
@@ -22,6 +30,9 @@ func warnings(now time.Time, g *Grant) []Warning {
 	}
 	if end := g.Secret().EndTime; !end.IsZero() {
 		out = append(out, Warning{Kind: SecretSuperseded, Time: end})
+	}
+	if api := g.Target.API; api != nil && api.State == storage.APIDeprecated {
+		out = append(out, Warning{Kind: APIDeprecated, Time: api.SunsetTime})
 	}
 	return out
 }

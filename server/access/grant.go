@@ -15,6 +15,8 @@ type Grant struct {
 	Tenant *storage.Tenant
 	// Roles are those of the user's roles that exist.
 	Roles []Role
+	// Target is what the request's aim leads to.
+	Target Target
 }
 
 // Secret is the record of the secret that was presented; the zero Secret when
@@ -31,7 +33,19 @@ func (g *Grant) Rights() Permissions {
 	if g.Key == nil {
 		return nil
 	}
-	return RolePermissions(g.Roles).Narrow(g.Key.Scopes)
+	return RolePermissions(g.Roles).Narrow(g.Key.Scopes).Narrow(restriction(g.Key))
+}
+
+// restriction gives what a key that is restricted to named APIs may do at most.
+// Management is not among it. An API of another tenant counts by its id, which
+// overstates what such a key may do, and so errs towards not letting others
+// touch it.
+func restriction(k *storage.Key) Permissions {
+	var out Permissions
+	for _, api := range k.APIs {
+		out = out.add(api.ID + ".*")
+	}
+	return out
 }
 
 // Reaches tells whether the key may act in a tenant at all: in its own, and in

@@ -35,6 +35,11 @@ func (w Warning) Message() string {
 	switch w.Kind {
 	case ExpiresSoon:
 		return "the key expires at " + at + "; extend or replace it before then"
+	case APIDeprecated:
+		if w.Time.IsZero() {
+			return "the API is deprecated; move to its successor"
+		}
+		return "the API is deprecated and stops to answer at " + at + "; move to its successor before then"
 	case SecretSuperseded:
 		return "this secret was rotated out and ends at " + at + "; change to the new one before then"
 	}

@@ -35,7 +35,11 @@ type Peppers struct {
 
 // Digest makes the digest to store of a new secret, and names its pepper.
 func (p Peppers) Digest(s Secret) (storage.Digest, string) {
-	sum := storage.Digest(s.Sum())
+	return p.DigestOf(s.Sum())
+}
+
+// DigestOf makes the digest to store of SHA-256 of a secret.
+func (p Peppers) DigestOf(sum storage.Digest) (storage.Digest, string) {
 	if len(p.List) == 0 {
 		return sum, ""
 	}

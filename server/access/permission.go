@@ -8,20 +8,55 @@ const reservedPart = "keystile"
 // The management permissions. They lie in the reserved part, where no wildcard
 // reaches that is not itself written there.
 const (
-	PermKeysCreate    = "keystile.keys.create"
-	PermKeysRead      = "keystile.keys.read"
-	PermKeysUpdate    = "keystile.keys.update"
-	PermKeysRotate    = "keystile.keys.rotate"
-	PermKeysRevoke    = "keystile.keys.revoke"
-	PermKeysDisable   = "keystile.keys.disable"
-	PermKeysEnable    = "keystile.keys.enable"
-	PermKeysDelete    = "keystile.keys.delete"
-	PermKeysCheck     = "keystile.keys.check"
+	PermKeysCreate  = "keystile.keys.create"
+	PermKeysRead    = "keystile.keys.read"
+	PermKeysUpdate  = "keystile.keys.update"
+	PermKeysRotate  = "keystile.keys.rotate"
+	PermKeysRevoke  = "keystile.keys.revoke"
+	PermKeysDisable = "keystile.keys.disable"
+	PermKeysEnable  = "keystile.keys.enable"
+	PermKeysDelete  = "keystile.keys.delete"
+	PermKeysCheck   = "keystile.keys.check"
+	PermKeysImport  = "keystile.keys.import"
+	PermKeysExplain = "keystile.keys.explain"
+
+	PermTenantsCreate   = "keystile.tenants.create"
+	PermTenantsRead     = "keystile.tenants.read"
+	PermTenantsUpdate   = "keystile.tenants.update"
+	PermTenantsSuspend  = "keystile.tenants.suspend"
+	PermTenantsActivate = "keystile.tenants.activate"
+	PermTenantsDelete   = "keystile.tenants.delete"
+	PermTenantsPurge    = "keystile.tenants.purge"
+
 	PermUsersCreate   = "keystile.users.create"
 	PermUsersRead     = "keystile.users.read"
-	PermTenantsCreate = "keystile.tenants.create"
-	PermTenantsRead   = "keystile.tenants.read"
-	PermAuditRead     = "keystile.audit.read"
+	PermUsersUpdate   = "keystile.users.update"
+	PermUsersSuspend  = "keystile.users.suspend"
+	PermUsersActivate = "keystile.users.activate"
+	PermUsersDelete   = "keystile.users.delete"
+
+	PermRolesCreate = "keystile.roles.create"
+	PermRolesRead   = "keystile.roles.read"
+	PermRolesUpdate = "keystile.roles.update"
+	PermRolesDelete = "keystile.roles.delete"
+
+	PermAPIsCreate    = "keystile.apis.create"
+	PermAPIsRead      = "keystile.apis.read"
+	PermAPIsUpdate    = "keystile.apis.update"
+	PermAPIsDeprecate = "keystile.apis.deprecate"
+	PermAPIsRetire    = "keystile.apis.retire"
+	PermAPIsDelete    = "keystile.apis.delete"
+
+	PermSubscriptionsCreate  = "keystile.subscriptions.create"
+	PermSubscriptionsRead    = "keystile.subscriptions.read"
+	PermSubscriptionsUpdate  = "keystile.subscriptions.update"
+	PermSubscriptionsApprove = "keystile.subscriptions.approve"
+	PermSubscriptionsReject  = "keystile.subscriptions.reject"
+	PermSubscriptionsPause   = "keystile.subscriptions.pause"
+	PermSubscriptionsResume  = "keystile.subscriptions.resume"
+	PermSubscriptionsDelete  = "keystile.subscriptions.delete"
+
+	PermAuditRead = "keystile.audit.read"
 	// PermTenantsReach lets a user of the tenant "system" act in the other
 	// tenants. Held anywhere else it does nothing.
 	PermTenantsReach = "keystile.tenants.reach"
@@ -148,4 +183,14 @@ func (s Permissions) add(pattern string) Permissions {
 		}
 	}
 	return append(kept, pattern)
+}
+
+// OperatorOnly tells whether a permission by itself reaches across tenants: such
+// a one can be held in the operator's tenant alone.
+func OperatorOnly(pattern string) bool {
+	switch pattern {
+	case PermTenantsReach, PermTenantsCreate, PermTenantsSuspend, PermTenantsActivate, PermTenantsDelete, PermTenantsPurge:
+		return true
+	}
+	return false
 }

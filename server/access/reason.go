@@ -4,7 +4,8 @@ package access
 // numbers are those of keystile.v1.Verdict.Reason.
 type Reason uint8
 
-// The reasons of this release, in the order in which they are looked for.
+// The reasons of this release. The order in which they are looked for is that
+// of the steps.
 const (
 	NoReason         Reason = 0
 	Allowed          Reason = 1
@@ -21,6 +22,16 @@ const (
 	KeyExpired       Reason = 12
 	ClientIPDenied   Reason = 13
 	PermissionDenied Reason = 14
+
+	RequestMalformed     Reason = 15
+	APINotFound          Reason = 16
+	APIRetired           Reason = 17
+	KeyAPIDenied         Reason = 18
+	SubscriptionRequired Reason = 19
+	SubscriptionPending  Reason = 20
+	SubscriptionRejected Reason = 21
+	SubscriptionPaused   Reason = 22
+	SubscriptionExpired  Reason = 23
 )
 
 // String gives the reason's stable name, such as "KEY_EXPIRED".

@@ -14,4 +14,6 @@ type Request struct {
 	ClientIP netip.Addr
 	// KeyTenant, when given, is the only tenant whose keys are known.
 	KeyTenant string
+	// Aim is what is called, when that is asked too.
+	Aim Aim
 }

@@ -17,15 +17,18 @@ type Role struct {
 
 // BuiltInRole gives a built-in role by name.
 func BuiltInRole(id string) (Role, bool) {
-	switch id {
-	case RoleAdmin:
-		return Role{RoleAdmin, Permissions{"*", "keystile.*"}}, true
-	case RoleDeveloper:
-		return Role{RoleDeveloper, Permissions{"*", PermKeysRead}}, true
-	case RoleGuest:
-		return Role{RoleGuest, Permissions{publicSafe}}, true
+	for _, r := range builtIn {
+		if r.ID == id {
+			return r, true
+		}
 	}
 	return Role{}, false
+}
+
+var builtIn = [...]Role{
+	{RoleAdmin, Permissions{"*", "keystile.*"}},
+	{RoleDeveloper, Permissions{"*", PermKeysRead}},
+	{RoleGuest, Permissions{publicSafe}},
 }
 
 // RoleOf turns a tenant's own role into one the decision can use. A record that

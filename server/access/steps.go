@@ -12,30 +12,105 @@ type call struct {
 	now     time.Time
 	grant   *Grant
 	request *Request
-	missing Lack
+	// missing is where a refusal says what lacks. It stands outside, so that what
+	// leaves with the verdict takes nothing of the grant along.
+	missing *Lack
 }
 
-// step is one question of the decision. refuse gives NoReason to go on.
-type step struct {
-	name   string
-	refuse func(*call) Reason
+// step is one question of the decision.
+type step uint8
+
+// The questions in their fixed order (DESIGN section 3). A later step may rely
+// on what the first three have established: that there is a key.
+const (
+	stepPresent step = iota
+	stepWellFormed
+	stepKnown
+	stepTenant
+	stepUser
+	stepNotRevoked
+	stepEnabled
+	stepSecret
+	stepStarted
+	stepNotExpired
+	stepAddress
+	stepUnambiguous
+	stepAPI
+	stepNotRetired
+	stepKeyAPI
+	stepPermission
+	stepSubscription
+	lastStep = stepSubscription
+)
+
+// established is how many steps have to pass before there is a key that the
+// later ones can look at.
+const established = 3
+
+// name says what a step asks.
+func (s step) name() string {
+	return [...]string{
+		"credential present", "credential well formed", "key known", "tenant active", "user active", "key not revoked",
+		"key enabled", "secret in use", "key started", "key not expired", "client address allowed", "request unambiguous",
+		"API known", "API not retired", "API open to the key", "permission held", "subscription approved",
+	}[s]
 }
 
-// steps are the questions in their fixed order (DESIGN section 3). A later step
-// may rely on what the earlier ones have established.
-var steps = [...]step{
-	{"credential present", refuseMissing},
-	{"credential well formed", refuseMalformed},
-	{"key known", refuseUnknown},
-	{"tenant active", refuseTenant},
-	{"user active", refuseUser},
-	{"key not revoked", refuseRevoked},
-	{"key enabled", refuseDisabled},
-	{"secret in use", refuseSuperseded},
-	{"key started", refuseEarly},
-	{"key not expired", refuseExpired},
-	{"client address allowed", refuseAddress},
-	{"permission held", refusePermission},
+// asks tells whether the request calls for a step.
+func (c *call) asks(s step) bool {
+	switch s {
+	case stepUnambiguous:
+		return c.request.Aim.HTTP
+	case stepAPI, stepNotRetired, stepSubscription:
+		return c.request.Aim.Asked
+	case stepKeyAPI, stepPermission:
+		return c.request.Aim.Asked || c.request.Permission != ""
+	default:
+		return true
+	}
+}
+
+// refuse puts a step's question; NoReason lets the call go on. A step that is
+// none refuses. The calls are direct, and not through a table of functions, so
+// that nothing a decision looks at has to be put on the heap.
+func (c *call) refuse(s step) Reason {
+	switch s {
+	case stepPresent:
+		return refuseMissing(c)
+	case stepWellFormed:
+		return refuseMalformed(c)
+	case stepKnown:
+		return refuseUnknown(c)
+	case stepTenant:
+		return refuseTenant(c)
+	case stepUser:
+		return refuseUser(c)
+	case stepNotRevoked:
+		return refuseRevoked(c)
+	case stepEnabled:
+		return refuseDisabled(c)
+	case stepSecret:
+		return refuseSuperseded(c)
+	case stepStarted:
+		return refuseEarly(c)
+	case stepNotExpired:
+		return refuseExpired(c)
+	case stepAddress:
+		return refuseAddress(c)
+	case stepUnambiguous:
+		return refuseMalformedRequest(c)
+	case stepAPI:
+		return refuseUnknownAPI(c)
+	case stepNotRetired:
+		return refuseRetired(c)
+	case stepKeyAPI:
+		return refuseKeyAPI(c)
+	case stepPermission:
+		return refusePermission(c)
+	case stepSubscription:
+		return refuseSubscription(c)
+	}
+	return StoreUnavailable
 }
 
 func refuseMissing(c *call) Reason {
@@ -133,32 +208,6 @@ func contains(networks []netip.Prefix, addr netip.Addr) bool {
 	addr = addr.Unmap().WithZone("")
 	for _, n := range networks {
 		if n.Contains(addr) {
-			return true
-		}
-	}
-	return false
-}
-
-func refusePermission(c *call) Reason {
-	asked := c.request.Permission
-	if asked == "" {
-		return NoReason
-	}
-	c.missing = Lack{Permission: asked, From: FromRole}
-	if !ValidPermission(asked) || !rolesCover(c.grant.Roles, asked) {
-		return PermissionDenied
-	}
-	c.missing.From = FromScope
-	if scopes := Permissions(c.grant.Key.Scopes); len(scopes) > 0 && !scopes.Cover(asked) {
-		return PermissionDenied
-	}
-	c.missing = Lack{}
-	return NoReason
-}
-
-func rolesCover(roles []Role, permission string) bool {
-	for i := range roles {
-		if roles[i].Permissions.Cover(permission) {
 			return true
 		}
 	}

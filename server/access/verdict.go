@@ -39,12 +39,13 @@ type WarningKind uint8
 const (
 	ExpiresSoon      WarningKind = 1
 	SecretSuperseded WarningKind = 2
+	APIDeprecated    WarningKind = 3
 )
 
 // Warning tells of something that will end an allowed call.
 type Warning struct {
 	Kind WarningKind
-	// Time is by when to act, UTC.
+	// Time is by when to act, UTC; zero when that is not decided.
 	Time time.Time
 }
 
