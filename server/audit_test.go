@@ -53,15 +53,15 @@ func TestEveryWriteIsAudited(t *testing.T) {
 			}
 		}
 	}
-	want := "[users.create keys.create keys.rotate keys.update keys.disable keys.enable keys.revoke keys.delete]"
+	want := "[tenants.create users.create keys.create keys.rotate keys.update keys.disable keys.enable keys.revoke keys.delete]"
 	if got := fmt.Sprint(actions); got != want {
 		t.Errorf("\n got %s\nwant %s", got, want)
 	}
-	update := h.trail("acme")[3]
+	update := h.trail("acme")[4]
 	if update.text("before", "displayName") != "test" || update.text("after", "displayName") != "new" {
 		t.Errorf("before and after: %v", update)
 	}
-	if e := h.trail("system"); len(e) != 2 || e[0].text("reason") != "first start" || e[1].text("target", "id") != "acme" {
+	if e := h.trail("system"); len(e) != 1 || e[0].text("reason") != "first start" {
 		t.Errorf("the operator's trail: %v", e)
 	}
 }
@@ -182,7 +182,7 @@ func TestVerifyNoticesEveryTampering(t *testing.T) {
 		}, kept, "3 the chain was cut off: it ends before the head that was kept"},
 		"rewritten whole": {func(e []storage.AuditEvent, head *storage.AuditHead) []storage.AuditEvent {
 			return rehash(append(e[:1], e[2:]...), head)
-		}, kept, "4 the chain was rewritten: it does not lead to the head that was kept"},
+		}, kept, "5 the chain was rewritten: it does not lead to the head that was kept"},
 		"rewritten whole, no head kept": {func(e []storage.AuditEvent, head *storage.AuditHead) []storage.AuditEvent {
 			return rehash(append(e[:1], e[2:]...), head)
 		}, "", "whole"},

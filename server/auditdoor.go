@@ -32,31 +32,18 @@ func (a *AuditServer) ListAuditEvents(ctx context.Context, req *pb.ListAuditEven
 	if err != nil {
 		return nil, err
 	}
+	s := a.service
 	var v violations
-	query := queryPrint("audit", tenant)
-	size := pageSize(&v, req.GetPageSize())
-	var from auditCursor
-	readPageToken(&v, req.GetPageToken(), query, &from)
-	if err := v.err(); err != nil {
-		return nil, err
-	}
-	events, err := a.service.store.ListAuditEvents(ctx, tenant, from.Before, size+1)
-	if err != nil {
-		return nil, err //nolint:wrapcheck // the table of faults reads it
-	}
 	out := &pb.ListAuditEventsResponse{}
-	if len(events) > size {
-		events = events[:size]
-		out.NextPageToken = pageToken(query, auditCursor{Before: events[size-1].Sequence})
-	}
-	for i := range events {
-		out.AuditEvents = append(out.AuditEvents, auditToProto(&events[i]))
-	}
-	return out, nil
-}
-
-type auditCursor struct {
-	Before int64 `json:"b"`
+	out.AuditEvents, out.NextPageToken, err = list(ctx, s, &v, req, listing[storage.AuditEvent, *pb.AuditEvent]{
+		query: []string{"audit", tenant},
+		fetch: func(ctx context.Context, after cursor, limit int) ([]storage.AuditEvent, error) {
+			return s.store.ListAuditEvents(ctx, tenant, after.Time, limit)
+		},
+		show:  each(func(e storage.AuditEvent) *pb.AuditEvent { return auditToProto(&e) }),
+		place: func(e storage.AuditEvent) cursor { return cursor{Time: e.Sequence} },
+	})
+	return out, err
 }
 
 // GetAuditHead reads the newest link of a chain.

@@ -111,7 +111,7 @@ func (s *Service) ensureAdmin(tx storage.Tx) error {
 func (s *Service) adminKey(tx storage.Tx, why string) (*storage.Key, access.Secret, error) {
 	now := s.now().UTC().Truncate(time.Microsecond)
 	admin := storage.UserRef{TenantID: storage.SystemTenant, ID: firstAdmin}
-	secret, record, err := s.newSecret(&storage.Tenant{}, now)
+	secret, record, err := s.newSecret(access.DefaultPrefix, now)
 	if err != nil {
 		return nil, access.Secret{}, err
 	}

@@ -65,13 +65,14 @@ func malformed() access.Secret { return access.ParseSecret(" ") }
 
 // authenticate finds out who calls. It answers from memory, as checks do.
 func (s *Service) authenticate(ctx context.Context, secret access.Secret, source netip.Addr) (Caller, error) {
-	answer, err := s.Check(ctx, Question{Secret: secret, ClientIP: source})
+	answer, err := s.decide(ctx, Question{Secret: secret, ClientIP: source})
 	if err != nil {
 		return Caller{}, err
 	}
 	if !answer.Verdict.Allowed() {
 		return Caller{}, s.unauthenticated(&answer)
 	}
+	s.usage.note(answer.Grant.Key, s.now())
 	return Caller{Grant: answer.Grant, Source: source}, nil
 }
 

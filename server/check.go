@@ -9,6 +9,7 @@ import (
 
 	"github.com/keystile/keystile/server/access"
 	"github.com/keystile/keystile/server/mirror"
+	"github.com/keystile/keystile/storage"
 )
 
 // errStale: the copy is not there yet, or has grown too old to answer from.
@@ -20,6 +21,22 @@ type Question struct {
 	Permission string
 	KeyTenant  string
 	ClientIP   netip.Addr
+	// Tenant says whose APIs are matched, API which one is called, and Call is
+	// the call itself; any of them may be left out.
+	Tenant string
+	API    storage.APIRef
+	Call   *access.HTTPCall
+}
+
+// request gives the question as the decision takes it.
+func (q *Question) request() access.Request {
+	return access.Request{
+		Form:       q.Secret.Form(),
+		Permission: q.Permission,
+		ClientIP:   q.ClientIP,
+		KeyTenant:  q.KeyTenant,
+		Aim:        access.NewAim(q.Tenant, q.API, q.Call),
+	}
 }
 
 // Answer is the verdict with the evidence it rests on. The zero Answer denies.
@@ -30,9 +47,25 @@ type Answer struct {
 	Freshness  mirror.Freshness
 }
 
-// Check decides one call from memory. A refusal is an Answer; an error means
-// that nothing could be decided, and is never to be taken for either.
+// Check decides one call from memory, and notes it: an allowed one as a use of
+// its key, a refusal so that it can be explained. A refusal is an Answer; an
+// error means that nothing could be decided, and is never to be taken for either.
 func (s *Service) Check(ctx context.Context, q Question) (Answer, error) {
+	a, err := s.decide(ctx, q)
+	if err != nil {
+		return Answer{}, err
+	}
+	switch {
+	case a.Verdict.Allowed():
+		s.usage.note(a.Grant.Key, s.now())
+	case a.Verdict.Reason.Identified():
+		s.decisions.note(newDecision(&a, &q, s.now()))
+	}
+	return a, nil
+}
+
+// decide decides without noting anything.
+func (s *Service) decide(ctx context.Context, q Question) (Answer, error) {
 	if err := ctx.Err(); err != nil {
 		return Answer{}, fmt.Errorf("before deciding: %w", err)
 	}
@@ -57,16 +90,12 @@ func (s *Service) Check(ctx context.Context, q Question) (Answer, error) {
 }
 
 func (s *Service) judge(q Question) (access.Grant, access.Verdict) {
+	req := q.request()
 	var grant access.Grant
-	if form := q.Secret.Form(); form == access.WellFormed || form == access.Mistyped {
-		grant, _ = s.peppers.Find(q.Secret, s.keys.Lookup)
+	if req.Form == access.WellFormed || req.Form == access.Mistyped {
+		grant, _ = s.peppers.Find(q.Secret, func(d storage.Digest) (access.Grant, bool) { return s.keys.Lookup(d, &req.Aim) })
 	}
-	return grant, access.Decide(s.now(), grant, access.Request{
-		Form:       q.Secret.Form(),
-		Permission: q.Permission,
-		ClientIP:   q.ClientIP,
-		KeyTenant:  q.KeyTenant,
-	})
+	return grant, access.Decide(s.now(), grant, req)
 }
 
 // anchor is the fragment that a heading of this text gets.

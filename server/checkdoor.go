@@ -12,6 +12,7 @@ import (
 
 	pb "github.com/keystile/keystile/api/keystile/v1"
 	"github.com/keystile/keystile/server/access"
+	"github.com/keystile/keystile/storage"
 )
 
 // The bounds of a check.
@@ -96,17 +97,52 @@ func readQuestion(v *violations, at string, req *pb.CheckKeyRequest) Question {
 	if t := req.GetKeyTenant(); t != "" && !validTenantID(t) {
 		v.add(at+"keyTenant", "must be %s", tenantIDForm)
 	}
-	if ip := req.GetClientIp(); ip != "" {
-		addr, err := netip.ParseAddr(ip)
-		if err != nil {
-			v.add(at+"clientIp", "must be one IPv4 or IPv6 address, without a port")
-		}
-		q.ClientIP = addr
-	}
-	if req.Cost != nil && (req.GetCost() < 0 || req.GetCost() > maxCost) {
+	q.ClientIP = readAddress(v, at+"clientIp", req.GetClientIp())
+	readAim(v, at, req, &q)
+	if cost := req.GetCost(); cost < 0 || cost > maxCost {
 		v.add(at+"cost", "must be 0 to %d", maxCost)
 	}
 	return q
+}
+
+func readAddress(v *violations, field, text string) netip.Addr {
+	if text == "" {
+		return netip.Addr{}
+	}
+	addr, err := netip.ParseAddr(text)
+	if err != nil {
+		v.add(field, "must be one IPv4 or IPv6 address, without a port")
+	}
+	return addr
+}
+
+// readAim reads what is called. Method, host and path are the client's, and get
+// a verdict whatever they are; names of tenants and APIs are the gateway's.
+func readAim(v *violations, at string, req *pb.CheckKeyRequest, q *Question) {
+	for field, tenant := range map[string]string{"tenant": req.GetTenant(), "apiTenantId": req.GetApiTenantId()} {
+		if tenant != "" && !validTenantID(tenant) {
+			v.add(at+field, "must be %s", tenantIDForm)
+		}
+	}
+	if id := req.GetApiId(); id != "" && !access.ValidAPIID(id) {
+		v.add(at+"apiId", "must be %s", apiIDForm)
+	}
+	if req.GetApiTenantId() != "" && req.GetApiId() == "" {
+		v.add(at+"apiId", "is required beside apiTenantId")
+	}
+	q.Tenant, q.API = req.GetTenant(), storage.APIRef{TenantID: req.GetApiTenantId(), ID: req.GetApiId()}
+	call := req.GetRequest()
+	if call == nil {
+		return
+	}
+	q.Call = &access.HTTPCall{Method: call.GetMethod(), Host: call.GetHost(), Path: call.GetPath()}
+	ip := readAddress(v, at+"request.clientIp", call.GetClientIp())
+	switch {
+	case !q.ClientIP.IsValid():
+		q.ClientIP = ip
+	case ip.IsValid() && ip.Unmap() != q.ClientIP.Unmap():
+		v.add(at+"clientIp", "differs from request.clientIp; give one of them")
+	}
 }
 
 func (s *Service) verdictToProto(a *Answer) *pb.CheckKeyResponse {
@@ -127,18 +163,29 @@ func (s *Service) verdictToProto(a *Answer) *pb.CheckKeyResponse {
 		},
 	}
 	for _, w := range a.Verdict.Warnings {
-		out.Warnings = append(out.Warnings, &pb.Warning{
-			Kind: pb.Warning_Kind(w.Kind), Message: w.Message(), Time: timestamppb.New(w.Time),
-		})
+		out.Warnings = append(out.Warnings, warningToProto(w))
 	}
 	if !r.Identified() {
 		return out
 	}
 	out.Identity = identityToProto(a)
+	if t := &a.Grant.Target; t.API != nil && a.Verdict.Reason != access.RequestMalformed {
+		out.ApiId, out.ApiTenantId, out.RoutePath = t.API.ID, t.API.TenantID, t.Pattern
+		for _, p := range t.Params {
+			if out.PathParameters == nil {
+				out.PathParameters = make(map[string]string, len(t.Params))
+			}
+			out.PathParameters[p.Name] = p.Value
+		}
+	}
 	if end := a.Grant.Key.ExpireTime; !end.IsZero() {
 		out.ExpireTime = timestamppb.New(end)
 	}
 	return out
+}
+
+func warningToProto(w access.Warning) *pb.Warning {
+	return &pb.Warning{Kind: pb.Warning_Kind(w.Kind), Message: w.Message(), Time: timeToProto(w.Time)}
 }
 
 // identityToProto says whose key it was: by ids alone on a refusal.

@@ -29,9 +29,13 @@ func keyToProto(k *storage.Key, now time.Time) *pb.Key {
 		CreateTime:   timeToProto(k.CreateTime),
 		UpdateTime:   timeToProto(k.UpdateTime),
 		DeleteTime:   timeToProto(k.DeleteTime),
+		SecretPrefix: k.SecretPrefix,
 	}
 	for _, n := range k.AllowedCIDRs {
 		out.AllowedCidrs = append(out.AllowedCidrs, n.String())
+	}
+	for _, api := range k.APIs {
+		out.Apis = append(out.Apis, apiName(api, k.TenantID))
 	}
 	if k.CreatedBy != (storage.UserRef{}) {
 		out.CreatedBy = k.CreatedBy.TenantID + "/" + k.CreatedBy.ID
@@ -45,6 +49,14 @@ func keyToProto(k *storage.Key, now time.Time) *pb.Key {
 	return out
 }
 
+// apiName writes an API as a key of a tenant names it.
+func apiName(ref storage.APIRef, own string) string {
+	if ref.TenantID == own {
+		return ref.ID
+	}
+	return ref.TenantID + "/" + ref.ID
+}
+
 func secretToProto(s *storage.Secret) *pb.SecretInfo {
 	return &pb.SecretInfo{
 		Prefix: s.Prefix, LastFour: s.LastFour,
@@ -55,8 +67,8 @@ func secretToProto(s *storage.Secret) *pb.SecretInfo {
 func tenantToProto(t *storage.Tenant) *pb.Tenant {
 	return &pb.Tenant{
 		Id: t.ID, DisplayName: t.DisplayName, State: pb.Tenant_State(pb.Tenant_State_value[string(t.State)]),
-		SecretPrefix: t.SecretPrefix, Etag: etag(t.Version),
-		CreateTime: timeToProto(t.CreateTime), UpdateTime: timeToProto(t.UpdateTime),
+		SecretPrefix: t.SecretPrefix, Etag: etag(t.Version), Hosts: t.Hosts, KeyPolicy: keyPolicyToProto(&t.KeyPolicy),
+		CreateTime: timeToProto(t.CreateTime), UpdateTime: timeToProto(t.UpdateTime), DeleteTime: timeToProto(t.DeleteTime),
 	}
 }
 
@@ -65,7 +77,7 @@ func userToProto(u *storage.User) *pb.User {
 		Id: u.ID, TenantId: u.TenantID, DisplayName: u.DisplayName,
 		Kind: pb.User_Kind(pb.User_Kind_value[string(u.Kind)]), State: pb.User_State(pb.User_State_value[string(u.State)]),
 		Roles: u.Roles, Etag: etag(u.Version),
-		CreateTime: timeToProto(u.CreateTime), UpdateTime: timeToProto(u.UpdateTime),
+		CreateTime: timeToProto(u.CreateTime), UpdateTime: timeToProto(u.UpdateTime), DeleteTime: timeToProto(u.DeleteTime),
 	}
 }
 

@@ -29,6 +29,9 @@ func (o createKey) validate(v *violations, now time.Time) {
 	}
 	v.id("key.userId", key.GetUserId(), validUserID, userIDForm)
 	outputOnly(v, key)
+	if p := key.GetSecretPrefix(); p != "" && !access.ValidPrefix(p) {
+		v.add("key.secretPrefix", prefixForm)
+	}
 	readKeyFields(v, key)
 	wantFuture(v, "key.expireTime", key.GetExpireTime(), now)
 	wantOrder(v, "key.expireTime", timeFromProto(key.GetStartTime()), timeFromProto(key.GetExpireTime()))
@@ -62,20 +65,38 @@ func (o createKey) apply(w *keyWork, _ *storage.Key) (result, error) {
 	if key.ID, err = newID(w.service.random, keyIDPrefix); err != nil {
 		return result{}, err
 	}
-	secret, record, err := w.service.newSecret(w.tenant, w.now)
+	key.SecretPrefix = o.req.GetKey().GetSecretPrefix()
+	if key.ExpireTime.IsZero() && w.tenant.KeyPolicy.DefaultLifetime > 0 {
+		key.ExpireTime = w.now.Add(w.tenant.KeyPolicy.DefaultLifetime)
+	}
+	secret, record, err := w.service.newSecret(prefixOf(w.tenant, key), w.now)
 	if err != nil {
 		return result{}, err
 	}
 	key.Secrets = []storage.Secret{record}
+	if err := enforcePolicy(&w.tenant.KeyPolicy, key, w.now); err != nil {
+		return result{}, err
+	}
+	if err := w.service.roomForKeys(w.ctx, &w.tenant.KeyPolicy, key.User(), 1, w.now); err != nil {
+		return result{}, err
+	}
 	return result{key: key, secret: secret, changed: true}, nil
 }
 
-// newSecret draws a secret with the tenant's prefix, and makes its record.
-func (s *Service) newSecret(t *storage.Tenant, now time.Time) (access.Secret, storage.Secret, error) {
-	prefix := t.SecretPrefix
-	if prefix == "" {
-		prefix = access.DefaultPrefix
+// prefixOf is what a key's secrets begin with: its own prefix, its tenant's, or
+// everybody's.
+func prefixOf(t *storage.Tenant, k *storage.Key) string {
+	switch {
+	case k.SecretPrefix != "":
+		return k.SecretPrefix
+	case t.SecretPrefix != "":
+		return t.SecretPrefix
 	}
+	return access.DefaultPrefix
+}
+
+// newSecret draws a secret with a prefix, and makes its record.
+func (s *Service) newSecret(prefix string, now time.Time) (access.Secret, storage.Secret, error) {
 	secret, err := access.NewSecret(s.random, prefix)
 	if err != nil {
 		return access.Secret{}, storage.Secret{}, err //nolint:wrapcheck // it says what failed

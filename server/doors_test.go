@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -15,6 +16,7 @@ import (
 	pb "github.com/keystile/keystile/api/keystile/v1"
 	"github.com/keystile/keystile/server"
 	"github.com/keystile/keystile/server/access"
+	"github.com/keystile/keystile/storage"
 )
 
 // asking is what the matrix asks at every door.
@@ -23,6 +25,18 @@ type asking struct {
 	permission string
 	clientIP   string
 	keyTenant  string
+	// tenant, api and call are what is called; call is "METHOD HOST PATH".
+	tenant, apiTenant, api string
+	call                   string
+}
+
+// http splits the call.
+func (q *asking) http() *access.HTTPCall {
+	if q.call == "" {
+		return nil
+	}
+	parts := strings.SplitN(q.call, " ", 3)
+	return &access.HTTPCall{Method: parts[0], Host: parts[1], Path: parts[2]}
 }
 
 // told is what a door answered, in words that all doors share.
@@ -36,6 +50,8 @@ type told struct {
 	Message    string
 	// Tenant, User and Key are the identity's ids.
 	Tenant, User, Key string
+	// API is the API that was found, as tenant/id, and Route its route.
+	API, Route string
 	// Rich is true when the identity tells more than ids.
 	Rich bool
 }
@@ -71,6 +87,7 @@ func (serviceDoor) ask(t *testing.T, h *house, q asking) told {
 	}
 	a, err := h.service.Check(t.Context(), server.Question{
 		Secret: access.ParseSecret(q.secret), Permission: q.permission, ClientIP: ip, KeyTenant: q.keyTenant,
+		Tenant: q.tenant, API: storage.APIRef{TenantID: q.apiTenant, ID: q.api}, Call: q.http(),
 	})
 	if err != nil {
 		var f *server.Fault
@@ -84,6 +101,9 @@ func (serviceDoor) ask(t *testing.T, h *house, q asking) told {
 		out.Tenant, out.User, out.Key = a.Grant.Key.TenantID, a.Grant.Key.UserID, a.Grant.Key.ID
 		out.Rich = out.Allowed
 	}
+	if t := a.Grant.Target; t.API != nil && a.Verdict.Reason.Identified() {
+		out.API, out.Route = t.API.TenantID+"/"+t.API.ID, t.Pattern
+	}
 	return byTable(out)
 }
 
@@ -95,6 +115,7 @@ func (grpcDoor) ask(t *testing.T, h *house, q asking) told {
 	t.Helper()
 	resp, err := pb.NewKeyServiceClient(h.conn).CheckKey(t.Context(), &pb.CheckKeyRequest{
 		Key: q.secret, Permission: q.permission, ClientIp: q.clientIP, KeyTenant: q.keyTenant,
+		Tenant: q.tenant, ApiId: q.api, ApiTenantId: q.apiTenant, Request: callToProto(q.http()),
 	})
 	if err != nil {
 		s := status.Convert(err)
@@ -106,9 +127,20 @@ func (grpcDoor) ask(t *testing.T, h *house, q asking) told {
 	return fromProto(resp)
 }
 
+func callToProto(c *access.HTTPCall) *pb.HTTPRequest {
+	if c == nil {
+		return nil
+	}
+	return &pb.HTTPRequest{Method: c.Method, Host: c.Host, Path: c.Path}
+}
+
+// apiName joins the two parts of an API's name, if there are any.
+func apiName(tenant, id string) string { return strings.Trim(tenant+"/"+id, "/") }
+
 func fromProto(resp *pb.CheckKeyResponse) told {
 	id := resp.GetIdentity()
 	return byTable(told{
+		API: apiName(resp.GetApiTenantId(), resp.GetApiId()), Route: resp.GetRoutePath(),
 		Allowed: resp.GetAllowed(), Reason: resp.GetReason().String(), Message: resp.GetMessage(),
 		Tenant: id.GetTenantId(), User: id.GetUserId(), Key: id.GetKeyId(),
 		Rich: len(id.GetRoles()) > 0 || len(id.GetPermissions()) > 0 || id.GetDisplayName() != "" || len(id.GetLabels()) > 0,
@@ -121,7 +153,10 @@ func (restDoor) name() string { return "REST" }
 
 func (restDoor) ask(t *testing.T, h *house, q asking) told {
 	t.Helper()
-	body := map[string]any{"key": q.secret, "permission": q.permission, "clientIp": q.clientIP, "keyTenant": q.keyTenant}
+	body := map[string]any{"key": q.secret, "permission": q.permission, "clientIp": q.clientIP, "keyTenant": q.keyTenant, "tenant": q.tenant, "apiId": q.api, "apiTenantId": q.apiTenant}
+	if c := q.http(); c != nil {
+		body["request"] = map[string]any{"method": c.Method, "host": c.Host, "path": c.Path}
+	}
 	code, raw := h.post("/v1/keys:check", "", body)
 	if code == http.StatusServiceUnavailable {
 		var problem struct{ Reason string }
@@ -134,7 +169,10 @@ func (restDoor) ask(t *testing.T, h *house, q asking) told {
 		t.Fatalf("status %d: %s", code, raw)
 	}
 	var answer struct {
-		Allowed  *bool
+		Allowed *bool
+
+		APIID, APITenantID, RoutePath string
+
 		Reason   string
 		Message  string
 		Identity *struct {
@@ -149,7 +187,10 @@ func (restDoor) ask(t *testing.T, h *house, q asking) told {
 	if answer.Allowed == nil {
 		t.Fatalf(`"allowed" is not written: %s`, raw)
 	}
-	out := told{Allowed: *answer.Allowed, Reason: answer.Reason, Message: answer.Message}
+	out := told{
+		Allowed: *answer.Allowed, Reason: answer.Reason, Message: answer.Message,
+		API: apiName(answer.APITenantID, answer.APIID), Route: answer.RoutePath,
+	}
 	if id := answer.Identity; id != nil {
 		out.Tenant, out.User, out.Key = id.TenantID, id.UserID, id.KeyID
 		out.Rich = len(id.Roles) > 0 || len(id.Permissions) > 0 || id.DisplayName != "" || len(id.Labels) > 0

@@ -14,7 +14,6 @@ import (
 
 // The bounds of the gRPC listener. grpc-go leaves most of them open.
 const (
-	maxGRPCMessage   = 2 << 20
 	maxHeaderList    = 16 << 10
 	maxStreams       = 1024
 	handshakeTimeout = 10 * time.Second
@@ -26,13 +25,20 @@ const (
 	minClientPing    = 10 * time.Second
 )
 
+// The most bytes of one message: of callers on the network, who are not known
+// before it is read, and of the REST facade, which has bounded it already.
+const (
+	MaxMessage          = 4 << 20
+	MaxInProcessMessage = 9 << 20
+)
+
 // NewGRPC makes the gRPC server of a service, with health and reflection. It
 // fails when a method is served that no policy knows. Health tells what is told
 // to h.
-func NewGRPC(s *Service, h *health.Server) (*grpc.Server, error) {
+func NewGRPC(s *Service, h *health.Server, maxMessage int) (*grpc.Server, error) {
 	g := grpc.NewServer(
 		s.unary(),
-		grpc.MaxRecvMsgSize(maxGRPCMessage),
+		grpc.MaxRecvMsgSize(maxMessage),
 		grpc.MaxHeaderListSize(maxHeaderList),
 		grpc.MaxConcurrentStreams(maxStreams),
 		grpc.ConnectionTimeout(handshakeTimeout),

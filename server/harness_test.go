@@ -103,6 +103,7 @@ func newHouse(t *testing.T, o houseOptions) *house {
 	}
 	h.open(log, o)
 	t.Cleanup(h.noSecretWasLogged)
+	t.Cleanup(h.showPanics)
 	return h
 }
 
@@ -120,7 +121,11 @@ func (h *house) bootstrap() {
 // open starts the doors and the background work.
 func (h *house) open(log *slog.Logger, o houseOptions) {
 	h.t.Helper()
-	g, err := server.NewGRPC(h.service, health.NewServer())
+	g, err := server.NewGRPC(h.service, health.NewServer(), server.MaxMessage)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	inner, err := server.NewGRPC(h.service, health.NewServer(), server.MaxInProcessMessage)
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -146,7 +151,7 @@ func (h *house) open(log *slog.Logger, o houseOptions) {
 	ctx, stop := context.WithCancel(context.Background())
 	var work sync.WaitGroup
 	work.Go(func() { _ = g.Serve(listener) })
-	work.Go(func() { _ = g.Serve(inside.Listener()) })
+	work.Go(func() { _ = inner.Serve(inside.Listener()) })
 	work.Go(func() { h.service.Run(ctx, time.Second) })
 	if !o.unsynced {
 		work.Go(func() { h.mirror.Run(ctx) })
@@ -159,6 +164,7 @@ func (h *house) open(log *slog.Logger, o houseOptions) {
 		_ = h.conn.Close()
 		_ = inside.Close()
 		g.Stop()
+		inner.Stop()
 		stop()
 		work.Wait()
 	})
@@ -195,6 +201,18 @@ func (h *house) noSecretWasLogged() {
 	for _, s := range h.secrets {
 		if strings.Contains(log, s) || strings.Contains(log, s[len(s)/2:]) {
 			h.t.Errorf("the log holds a secret, or half of one")
+		}
+	}
+}
+
+// showPanics shows the stacks of panics that no test wanted.
+func (h *house) showPanics() {
+	if !h.t.Failed() {
+		return
+	}
+	for line := range strings.SplitSeq(h.log.String(), "\n") {
+		if strings.Contains(line, `"msg":"panic"`) {
+			h.t.Log(strings.ReplaceAll(line, `\n`, "\n"))
 		}
 	}
 }

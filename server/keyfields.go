@@ -24,6 +24,7 @@ const (
 	maxLabels     = 64
 	maxLabelName  = 63
 	maxLabelValue = 256
+	maxKeyAPIs    = 64
 )
 
 // readKeyFields checks every field of a key that its owner chooses, and gives,
@@ -34,6 +35,7 @@ func readKeyFields(v *violations, in *pb.Key) map[string]func(*storage.Key) {
 	scopes := readScopes(v, "key.scopes", in.GetScopes())
 	networks := readNetworks(v, "key.allowedCidrs", in.GetAllowedCidrs())
 	readLabels(v, "key.labels", in.GetLabels())
+	apis := readAPINames(v, "key.apis", in.GetApis())
 	start := readTime(v, "key.startTime", in.GetStartTime())
 	end := readTime(v, "key.expireTime", in.GetExpireTime())
 	return map[string]func(*storage.Key){
@@ -43,6 +45,7 @@ func readKeyFields(v *violations, in *pb.Key) map[string]func(*storage.Key) {
 		"labels":        func(k *storage.Key) { k.Labels = maps.Clone(in.GetLabels()) },
 		"start_time":    func(k *storage.Key) { k.StartTime = start },
 		"expire_time":   func(k *storage.Key) { k.ExpireTime = end },
+		"apis":          func(k *storage.Key) { k.APIs = ownAPIs(apis, k.TenantID) },
 	}
 }
 
@@ -66,6 +69,7 @@ func outputOnly(v *violations, in *pb.Key) {
 	refuse(in.GetUpdateTime() != nil, "updateTime")
 	refuse(in.GetDeleteTime() != nil, "deleteTime")
 	refuse(in.GetCreatedBy() != "", "createdBy")
+	refuse(in.GetLastUsedTime() != nil, "lastUsedTime")
 }
 
 func readScopes(v *violations, field string, in []string) []string {
@@ -181,4 +185,40 @@ func wantOrder(v *violations, field string, start, end time.Time) {
 	if !start.IsZero() && !end.IsZero() && !start.Before(end) {
 		v.add(field, "must be after startTime")
 	}
+}
+
+// readAPINames reads names of APIs: "orders" of the key's own tenant, whose id
+// is left open here, or "acme/orders".
+func readAPINames(v *violations, field string, in []string) []storage.APIRef {
+	if len(in) > maxKeyAPIs {
+		v.add(field, "must hold at most %d APIs", maxKeyAPIs)
+		return nil
+	}
+	var out []storage.APIRef
+	for i, text := range in {
+		ref := storage.APIRef{ID: text}
+		if tenant, id, ok := strings.Cut(text, "/"); ok {
+			ref = storage.APIRef{TenantID: tenant, ID: id}
+		}
+		if !access.ValidAPIID(ref.ID) || ref.TenantID == "" && ref.ID != text || ref.TenantID != "" && !validTenantID(ref.TenantID) {
+			v.add(fmt.Sprintf("%s[%d]", field, i), "must be an API's id, or for another tenant's TENANT/API")
+			continue
+		}
+		out = append(out, ref)
+	}
+	return out
+}
+
+// ownAPIs fills in the key's own tenant.
+func ownAPIs(refs []storage.APIRef, tenant string) []storage.APIRef {
+	var out []storage.APIRef
+	for _, ref := range refs {
+		if ref.TenantID == "" {
+			ref.TenantID = tenant
+		}
+		if !slices.Contains(out, ref) {
+			out = append(out, ref)
+		}
+	}
+	return out
 }

@@ -45,6 +45,7 @@ type subject struct {
 
 // keyWork is what an operation works with inside its transaction.
 type keyWork struct {
+	ctx     context.Context //nolint:containedctx // lives as long as the transaction's own
 	service *Service
 	caller  *Caller
 	now     time.Time
@@ -80,7 +81,7 @@ func (k *KeyServer) ManageKey(ctx context.Context, req *pb.ManageKeyRequest) (*p
 	now := s.now().UTC().Truncate(time.Microsecond)
 	var v violations
 	o := op.call()
-	v.requestID("requestId", o.requestID)
+	v.requestID(o.requestID)
 	op.validate(&v, now)
 	if err := v.err(); err != nil {
 		return nil, err
@@ -152,7 +153,7 @@ func (m *managedWrite) run(ctx context.Context) (*pb.ManageKeyResponse, error) {
 func (m *managedWrite) change(ctx context.Context, tx storage.Tx, about subject) error {
 	m.out, m.secret = nil, access.Secret{}
 	o := m.op.call()
-	w := &keyWork{service: m.service, caller: &m.caller, now: m.now}
+	w := &keyWork{ctx: ctx, service: m.service, caller: &m.caller, now: m.now}
 	var err error
 	if w.tenant, err = tx.GetTenant(about.user.TenantID); err != nil {
 		return fmt.Errorf("reading the key's tenant: %w", err)
@@ -179,7 +180,7 @@ func (m *managedWrite) change(ctx context.Context, tx storage.Tx, about subject)
 		}
 	}
 	if r.changed {
-		if err := m.store(tx, w, before, r.key); err != nil {
+		if err := m.store(tx, before, r.key); err != nil {
 			return err
 		}
 	}
@@ -225,17 +226,19 @@ var errOutranked = forbidden(
 	"the key can do more than the caller's own key, or would be able to",
 	"Use a key whose user's roles, narrowed by its scopes, hold all that the other key may do.")
 
-func (m *managedWrite) store(tx storage.Tx, w *keyWork, before, after *storage.Key) error {
+func (m *managedWrite) store(tx storage.Tx, before, after *storage.Key) error {
 	if before == nil {
 		if err := tx.CreateKey(after); err != nil {
 			return fmt.Errorf("creating the key: %w", err)
 		}
 		return nil
 	}
-	if err := tx.UpdateKey(after); err != nil {
-		return fmt.Errorf("changing the key: %w", err)
-	}
-	return keepAdmin(tx, w.user, before, after, m.now)
+	return keepingAdmin(tx, after.TenantID, m.now, func() error {
+		if err := tx.UpdateKey(after); err != nil {
+			return fmt.Errorf("changing the key: %w", err)
+		}
+		return nil
+	})
 }
 
 // settle waits until this replica answers checks by what was written: a write

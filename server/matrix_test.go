@@ -3,6 +3,7 @@ package server_test
 import (
 	"errors"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,6 +23,12 @@ type scene struct {
 	user   storage.UserState
 	roles  []string
 	key    storage.Key
+	// apis and subscriptions stand beside it; those without a tenant are of the
+	// key's own.
+	apis          []storage.API
+	subscriptions []storage.Subscription
+	// hosts are the key's tenant's.
+	hosts []string
 	// previous asks with the secret before the one in use, which ends then.
 	previous time.Time
 }
@@ -34,6 +41,10 @@ type matrixCase struct {
 	// present, when given, is presented in place of the scene's secret.
 	present func(secret string) string
 	want    access.Reason
+	// route is the route that is found, of the key's own tenant's API orders
+	// unless api says another.
+	route string
+	api   string
 }
 
 func usual(time.Time) scene { return scene{} }
@@ -122,6 +133,8 @@ func postgresStore(t *testing.T) *sqlstore.Store {
 }
 
 func runMatrix(t *testing.T, h *house) {
+	h.shop()
+	matrix := append(slices.Clone(matrix), apiMatrix...)
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	for i, c := range matrix {
 		secret := h.stage(c.scene(now), i)
@@ -130,10 +143,20 @@ func runMatrix(t *testing.T, h *house) {
 		}
 		q := c.ask
 		q.secret = secret
+		q.call = strings.ReplaceAll(q.call, "OWN", tenantOf(i))
+		if q.tenant == "OWN" {
+			q.tenant = tenantOf(i)
+		}
 		want := byTable(told{Allowed: c.want == access.Allowed, Reason: c.want.String()})
 		if c.want.Identified() {
 			want.Tenant, want.User, want.Key = tenantOf(i), "ada", keyOf(i)
 			want.Rich = want.Allowed
+		}
+		if c.route != "" || c.api != "" {
+			want.API, want.Route = tenantOf(i)+"/orders", c.route
+		}
+		if c.api != "" {
+			want.API = strings.ReplaceAll(c.api, "OWN", tenantOf(i))
 		}
 		for _, d := range doors() {
 			got := d.ask(t, h, q)
@@ -181,6 +204,9 @@ func (h *house) stage(s scene, i int) string {
 	if key.State == "" {
 		key.State = storage.KeyActive
 	}
+	for n := range key.APIs {
+		key.APIs[n].TenantID = strings.ReplaceAll(key.APIs[n].TenantID, "OWN", tenantOf(i))
+	}
 	current, present := h.secret(time.Time{})
 	key.Secrets = []storage.Secret{current}
 	if !s.previous.IsZero() {
@@ -191,9 +217,10 @@ func (h *house) stage(s scene, i int) string {
 	h.write(func(tx storage.Tx) error {
 		k := key
 		return errors.Join(
-			tx.CreateTenant(&storage.Tenant{ID: tenantOf(i), State: s.tenant, SecretPrefix: "ks"}),
+			tx.CreateTenant(&storage.Tenant{ID: tenantOf(i), State: s.tenant, SecretPrefix: "ks", Hosts: s.hosts}),
 			tx.CreateUser(&storage.User{TenantID: tenantOf(i), ID: "ada", Kind: storage.UserPerson, State: s.user, Roles: s.roles}),
 			tx.CreateKey(&k),
+			stageAPIs(tx, &s, i),
 		)
 	})
 	return present

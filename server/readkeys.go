@@ -29,62 +29,70 @@ func (k *KeyServer) GetKey(ctx context.Context, req *pb.GetKeyRequest) (*pb.GetK
 	if err := k.service.reach(ctx, key.TenantID, "key"); err != nil {
 		return nil, err
 	}
-	return &pb.GetKeyResponse{Key: shown(&c, key, k.service.now())}, nil
+	out, err := k.service.showKeys(&c)(ctx, []*storage.Key{key})
+	if err != nil {
+		return nil, err
+	}
+	return &pb.GetKeyResponse{Key: out[0]}, nil
 }
 
 // ListKeys pages through a tenant's keys, newest first.
 func (k *KeyServer) ListKeys(ctx context.Context, req *pb.ListKeysRequest) (*pb.ListKeysResponse, error) {
-	c := callerFrom(ctx)
-	tenant := req.GetTenantId()
-	if tenant == "" {
-		tenant = c.tenant()
-	}
+	s, c := k.service, callerFrom(ctx)
 	var v violations
-	v.id("tenantId", tenant, validTenantID, tenantIDForm)
 	if req.GetUserId() != "" {
 		v.id("userId", req.GetUserId(), validUserID, userIDForm)
 	}
-	query := queryPrint("keys", tenant, req.GetUserId(), fmt.Sprint(req.GetShowDeleted()))
-	q := storage.KeyQuery{TenantID: tenant, UserID: req.GetUserId(), ShowDeleted: req.GetShowDeleted()}
-	q.Limit = pageSize(&v, req.GetPageSize()) + 1
-	var from keyCursor
-	readPageToken(&v, req.GetPageToken(), query, &from)
-	if err := v.err(); err != nil {
-		return nil, err
-	}
-	if err := k.service.reach(ctx, tenant, "tenant"); err != nil {
+	tenant, err := s.listedTenant(ctx, &v, req.GetTenantId())
+	if err != nil {
 		return nil, err
 	}
 	if req.GetShowDeleted() && !c.may(access.PermKeysDelete) {
-		return nil, k.service.refuse(ctx, c, methodFrom(ctx), lacks(access.PermKeysDelete))
-	}
-	if from.ID != "" {
-		q.After = storage.KeyCursor{CreateTime: time.UnixMicro(from.Created).UTC(), ID: from.ID}
-	}
-	if _, err := k.service.store.GetTenant(ctx, tenant); err != nil {
-		return nil, tenantFault(err)
-	}
-	keys, err := k.service.store.ListKeys(ctx, q)
-	if err != nil {
-		return nil, fmt.Errorf("listing keys: %w", err)
+		return nil, s.refuse(ctx, c, methodFrom(ctx), lacks(access.PermKeysDelete))
 	}
 	out := &pb.ListKeysResponse{}
-	if len(keys) == q.Limit {
-		keys = keys[:q.Limit-1]
-		last := keys[len(keys)-1]
-		out.NextPageToken = pageToken(query, keyCursor{last.CreateTime.UnixMicro(), last.ID})
-	}
-	now := k.service.now()
-	for _, key := range keys {
-		out.Keys = append(out.Keys, shown(&c, key, now))
-	}
-	return out, nil
+	out.Keys, out.NextPageToken, err = list(ctx, s, &v, req, listing[*storage.Key, *pb.Key]{
+		query: []string{"keys", tenant, req.GetUserId(), fmt.Sprint(req.GetShowDeleted())},
+		fetch: s.fetchKeys(storage.KeyQuery{TenantID: tenant, UserID: req.GetUserId(), ShowDeleted: req.GetShowDeleted()}),
+		show:  s.showKeys(&c),
+		place: placeOfKey,
+	})
+	return out, err
 }
 
-// keyCursor is where a page of keys ended.
-type keyCursor struct {
-	Created int64  `json:"t"`
-	ID      string `json:"i"`
+// fetchKeys gives the fetch of a listing of keys.
+func (s *Service) fetchKeys(q storage.KeyQuery) func(context.Context, cursor, int) ([]*storage.Key, error) {
+	return func(ctx context.Context, after cursor, limit int) ([]*storage.Key, error) {
+		q := q
+		q.Limit = limit
+		if after.ID != "" {
+			q.After = storage.KeyCursor{CreateTime: time.UnixMicro(after.Time).UTC(), ID: after.ID}
+		}
+		return s.store.ListKeys(ctx, q)
+	}
+}
+
+func placeOfKey(k *storage.Key) cursor { return cursor{Time: k.CreateTime.UnixMicro(), ID: k.ID} }
+
+// showKeys gives keys as a caller may see them, with the times of their last use.
+func (s *Service) showKeys(c *Caller) func(context.Context, []*storage.Key) ([]*pb.Key, error) {
+	return func(ctx context.Context, keys []*storage.Key) ([]*pb.Key, error) {
+		ids := make([]string, len(keys))
+		for i, k := range keys {
+			ids[i] = k.ID
+		}
+		used, err := s.store.LastUsed(ctx, ids)
+		if err != nil {
+			return nil, fmt.Errorf("reading times of use: %w", err)
+		}
+		now := s.now()
+		out := make([]*pb.Key, len(keys))
+		for i, k := range keys {
+			out[i] = shown(c, k, now)
+			out[i].LastUsedTime = timeToProto(used[k.ID])
+		}
+		return out, nil
+	}
 }
 
 // shown gives a key as a caller may see it: the note on a revocation is for

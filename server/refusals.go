@@ -108,29 +108,6 @@ func (r *refusals) restore(lost map[refusal]refused) {
 	}
 }
 
-// Run writes refused calls to the audit trail until ctx ends, and what is left
-// then within the time that last gives.
-func (s *Service) Run(ctx context.Context, last time.Duration) {
-	ticker := time.NewTicker(refusalsFlush)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ticker.C:
-			s.flushRefusals(ctx, false)
-		case <-ctx.Done():
-			s.lastFlush(ctx, last)
-			return
-		}
-	}
-}
-
-// lastFlush writes what is left, after ctx has ended.
-func (s *Service) lastFlush(ctx context.Context, within time.Duration) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), within)
-	defer cancel()
-	s.flushRefusals(ctx, true)
-}
-
 func (s *Service) flushRefusals(ctx context.Context, all bool) {
 	due := s.refusals.due(s.now(), all)
 	if len(due) == 0 {

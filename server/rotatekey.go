@@ -46,7 +46,7 @@ func (o rotateKey) apply(w *keyWork, before *storage.Key) (result, error) {
 	if g := o.req.GetGracePeriod(); g != nil {
 		grace = g.AsDuration()
 	}
-	secret, record, err := w.service.newSecret(w.tenant, w.now)
+	secret, record, err := w.service.newSecret(prefixOf(w.tenant, before), w.now)
 	if err != nil {
 		return result{}, err
 	}
@@ -63,6 +63,9 @@ func (o rotateKey) apply(w *keyWork, before *storage.Key) (result, error) {
 	after.Secrets = append([]storage.Secret{record}, after.Secrets...)
 	if len(after.Secrets) > storage.MaxSecrets {
 		after.Secrets = after.Secrets[:storage.MaxSecrets]
+	}
+	if err := enforcePolicy(&w.tenant.KeyPolicy, after, w.now); err != nil {
+		return result{}, err
 	}
 	return result{key: after, secret: secret, changed: true}, nil
 }

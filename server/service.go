@@ -14,8 +14,11 @@ import (
 
 // Keys is what the Service needs of the in-memory copy.
 type Keys interface {
-	// Lookup gives the evidence about the key that a digest belongs to.
-	Lookup(digest storage.Digest) (access.Grant, bool)
+	// Lookup gives the evidence about the key that a digest belongs to,
+	// and about what an aim leads to, as of one moment.
+	Lookup(digest storage.Digest, aim *access.Aim) (access.Grant, bool)
+	// LookupID does so for a key by its id.
+	LookupID(keyID string, aim *access.Aim) (access.Grant, bool)
 	// Freshness tells how old the copy is now.
 	Freshness() mirror.Freshness
 	// CatchUp waits until the copy shows a revision, or ctx ends.
@@ -48,6 +51,12 @@ type Options struct {
 	// DocumentationURL is what links to reasons begin with; empty is the page
 	// in the project's repository.
 	DocumentationURL string
+	// PurgeRetention is the least time for which deleted records are kept; zero
+	// is 30 days.
+	PurgeRetention time.Duration
+	// DecisionRetention is for how long refusals are kept in the store; zero is 24
+	// hours.
+	DecisionRetention time.Duration
 	// Metrics counts; nil counts nowhere.
 	Metrics *Metrics
 }
@@ -68,6 +77,10 @@ type Service struct {
 	docs      string
 	metrics   *Metrics
 	refusals  *refusals
+	decisions *decisions
+	usage     *usage
+
+	purgeRetention, decisionRetention time.Duration
 }
 
 // NewService makes a Service; call Run for its background work.
@@ -81,6 +94,12 @@ func NewService(o Options) (*Service, error) {
 	if o.Metrics == nil {
 		o.Metrics = NewMetrics(nil)
 	}
+	if o.PurgeRetention <= 0 {
+		o.PurgeRetention = 30 * 24 * time.Hour
+	}
+	if o.DecisionRetention <= 0 {
+		o.DecisionRetention = 24 * time.Hour
+	}
 	return &Service{
 		store:     o.Store,
 		keys:      o.Keys,
@@ -92,6 +111,10 @@ func NewService(o Options) (*Service, error) {
 		docs:      o.DocumentationURL,
 		metrics:   o.Metrics,
 		refusals:  newRefusals(),
+		decisions: newDecisions(),
+		usage:     newUsage(),
+
+		purgeRetention: o.PurgeRetention, decisionRetention: o.DecisionRetention,
 	}, nil
 }
 

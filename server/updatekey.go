@@ -13,9 +13,9 @@ import (
 type updateKey struct{ req *pb.UpdateKey }
 
 // masked are the fields a mask may name, as it names them.
-var masked = []string{"display_name", "scopes", "allowed_cidrs", "labels", "start_time", "expire_time"}
+var masked = []string{"display_name", "scopes", "allowed_cidrs", "labels", "start_time", "expire_time", "apis"}
 
-const maskForm = "displayName, scopes, allowedCidrs, labels, startTime, expireTime"
+const maskForm = "displayName, scopes, allowedCidrs, labels, startTime, expireTime, apis"
 
 func (o updateKey) call() callOptions {
 	return callOptions{
@@ -39,6 +39,7 @@ func (o updateKey) mask() []string {
 		"labels":        len(key.GetLabels()) > 0,
 		"start_time":    key.GetStartTime() != nil,
 		"expire_time":   key.GetExpireTime() != nil,
+		"apis":          len(key.GetApis()) > 0,
 	} {
 		if given {
 			out = append(out, name)
@@ -70,7 +71,7 @@ func (o updateKey) subject(ctx context.Context, s *Service, _ *Caller) (subject,
 	return existingSubject(ctx, s, o.req.GetKey().GetId())
 }
 
-func (o updateKey) apply(_ *keyWork, before *storage.Key) (result, error) {
+func (o updateKey) apply(w *keyWork, before *storage.Key) (result, error) {
 	if err := notRevoked(before, "changed"); err != nil {
 		return result{}, err
 	}
@@ -82,6 +83,9 @@ func (o updateKey) apply(_ *keyWork, before *storage.Key) (result, error) {
 	}
 	wantOrder(&v, "key.expireTime", after.StartTime, after.ExpireTime)
 	if err := v.err(); err != nil {
+		return result{}, err
+	}
+	if err := enforcePolicy(&w.tenant.KeyPolicy, after, w.now); err != nil {
 		return result{}, err
 	}
 	return result{key: after, changed: true}, nil

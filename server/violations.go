@@ -47,14 +47,14 @@ func (v *violations) text(field, value string, limit int) {
 }
 
 // requestID wants what a repeatable call may be named by.
-func (v *violations) requestID(field, value string) {
+func (v *violations) requestID(value string) {
 	if len(value) > 128 {
-		v.add(field, "must have at most 128 bytes")
+		v.add("requestId", "must have at most 128 bytes")
 		return
 	}
 	for i := range len(value) {
 		if value[i] <= ' ' || value[i] > '~' {
-			v.add(field, "must hold printable ASCII characters only, and no blanks")
+			v.add("requestId", "must hold printable ASCII characters only, and no blanks")
 			return
 		}
 	}
@@ -104,8 +104,11 @@ func validUserID(id string) bool {
 	return true
 }
 
-func validKeyID(id string) bool {
-	rest, ok := strings.CutPrefix(id, keyIDPrefix)
+func validKeyID(id string) bool { return validGenerated(id, keyIDPrefix) }
+
+// validGenerated tells whether id is one that newID could have drawn.
+func validGenerated(id, prefix string) bool {
+	rest, ok := strings.CutPrefix(id, prefix)
 	if !ok || len(rest) != idLen {
 		return false
 	}

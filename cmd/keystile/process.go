@@ -43,8 +43,9 @@ type process struct {
 	// serving is what grpc.health.v1 tells.
 	serving   *health.Server
 	inProcess *server.InProcess
-	grpc      *grpc.Server
-	http, ops *http.Server
+	// grpc serves the network, inner the REST facade.
+	grpc, inner *grpc.Server
+	http, ops   *http.Server
 }
 
 func newProcess(ctx context.Context, c *ServeCmd, auth server.CheckAuth, log *slog.Logger, out io.Writer) (*process, error) {
@@ -69,7 +70,7 @@ func newProcess(ctx context.Context, c *ServeCmd, auth server.CheckAuth, log *sl
 	server.RegisterFreshness(registry, p.mirror.Freshness)
 	p.service, err = server.NewService(server.Options{
 		Store: p.store, Keys: p.mirror, Peppers: peppers, CheckAuth: auth, Random: rand.Reader, Now: time.Now,
-		Logger: log, DocumentationURL: c.DocumentationURL, Metrics: metrics,
+		Logger: log, DocumentationURL: c.DocumentationURL, PurgeRetention: c.PurgeRetention, DecisionRetention: c.DecisionRetention, Metrics: metrics,
 	})
 	if err == nil {
 		err = p.doors(registry) //nolint:contextcheck // the connection inside outlives the start
@@ -84,7 +85,10 @@ func newProcess(ctx context.Context, c *ServeCmd, auth server.CheckAuth, log *sl
 func (p *process) doors(metrics prometheus.Gatherer) error {
 	var err error
 	p.serving.SetServingStatus("", grpc_health_v1.HealthCheckResponse_NOT_SERVING)
-	if p.grpc, err = server.NewGRPC(p.service, p.serving); err != nil {
+	if p.grpc, err = server.NewGRPC(p.service, p.serving, server.MaxMessage); err != nil {
+		return fmt.Errorf("making the gRPC server: %w", err)
+	}
+	if p.inner, err = server.NewGRPC(p.service, p.serving, server.MaxInProcessMessage); err != nil {
 		return fmt.Errorf("making the gRPC server: %w", err)
 	}
 	if p.inProcess, err = server.NewInProcess(); err != nil {

@@ -44,7 +44,7 @@ func (p *process) run(parent context.Context) (err error) {
 		}()
 	}
 	serve("gRPC", func() error { return p.grpc.Serve(listeners[0]) })
-	serve("in-process gRPC", func() error { return p.grpc.Serve(p.inProcess.Listener()) })
+	serve("in-process gRPC", func() error { return p.inner.Serve(p.inProcess.Listener()) })
 	serve("HTTP", func() error { return p.http.Serve(listeners[1]) })
 	serve("operations", func() error { return p.ops.Serve(listeners[2]) })
 	work.Go(func() {
@@ -123,6 +123,7 @@ func (p *process) close(signals <-chan os.Signal) {
 		defer close(done)
 		// HTTP first: REST calls in flight still need the gRPC server.
 		_ = p.http.Shutdown(ctx)
+		p.inner.GracefulStop()
 		p.grpc.GracefulStop()
 	}()
 	select {
@@ -131,6 +132,7 @@ func (p *process) close(signals <-chan os.Signal) {
 		p.log.Warn("calls in flight did not end in time")
 		_ = p.http.Close()
 		p.grpc.Stop()
+		p.inner.Stop()
 	case s := <-signals:
 		p.abort(s)
 	}

@@ -27,6 +27,9 @@ type ServeCmd struct {
 	BootstrapKeyFile string `help:"On the first start, write the administrator's secret to this new file instead of the terminal." env:"KEYSTILE_BOOTSTRAP_KEY_FILE" placeholder:"FILE"`
 	PepperFile       string `help:"Peppers for the digests of secrets, one 'ID BASE64' a line, the current one first." env:"KEYSTILE_PEPPER_FILE" placeholder:"FILE"`
 
+	PurgeRetention    time.Duration `help:"Least time for which deleted records are kept before they can be purged." env:"KEYSTILE_PURGE_RETENTION" default:"720h"`
+	DecisionRetention time.Duration `help:"For how long refusals can be explained by their decision id." env:"KEYSTILE_DECISION_RETENTION" default:"24h"`
+
 	LogLevel         string        `help:"Least level that is logged: debug, info, warn or error." env:"KEYSTILE_LOG_LEVEL" enum:"debug,info,warn,error" default:"info"`
 	DrainDelay       time.Duration `help:"On SIGTERM, how long to go on after reporting not ready, for load balancers to notice." env:"KEYSTILE_DRAIN_DELAY" default:"2s"`
 	DrainTimeout     time.Duration `help:"On SIGTERM, most time for calls in flight to end." env:"KEYSTILE_DRAIN_TIMEOUT" default:"20s"`
@@ -43,6 +46,8 @@ func (c *ServeCmd) Validate() error {
 		return fmt.Errorf("--max-staleness must be 1s to %s", maxStaleness)
 	case c.PollInterval < 10*time.Millisecond || c.PollInterval > c.MaxStaleness/2:
 		return fmt.Errorf("--poll-interval must be 10ms to half of --max-staleness")
+	case c.PurgeRetention < time.Minute || c.DecisionRetention < time.Minute:
+		return fmt.Errorf("--purge-retention and --decision-retention must be at least 1m")
 	case c.DrainDelay < 0 || c.DrainTimeout < 0:
 		return fmt.Errorf("--drain-delay and --drain-timeout must not be negative")
 	}

@@ -115,8 +115,7 @@ func (m *Mirror) Sync(ctx context.Context) error {
 func (m *Mirror) advance(began time.Time, changes *storage.Changes) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.state.forget(changes.Gone)
-	m.state.apply(&changes.Records)
+	m.state.update(&changes.Records, changes.Gone)
 	m.arrive(began, changes.Now)
 }
 
@@ -127,7 +126,7 @@ func (m *Mirror) replace(ctx context.Context, began time.Time) (unreadable int, 
 		return 0, fmt.Errorf("taking a snapshot: %w", err)
 	}
 	fresh := newState()
-	fresh.apply(&records)
+	fresh.update(&records, nil)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.state = fresh

@@ -76,12 +76,25 @@ func New(source storage.Log, opts Options) *Mirror {
 	}
 }
 
-// Lookup gives the evidence about the key that a digest belongs to, as of one
-// moment. Ask for Freshness before it: the copy only gets younger.
-func (m *Mirror) Lookup(digest storage.Digest) (access.Grant, bool) {
+// Lookup gives the evidence about the key that a digest belongs to, and about
+// what an aim leads to, as of one moment. Ask for Freshness before it: the copy
+// only gets younger.
+func (m *Mirror) Lookup(digest storage.Digest, aim *access.Aim) (access.Grant, bool) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	return m.state.lookup(digest)
+	return m.state.lookup(digest, aim)
+}
+
+// LookupID does so for a key by its id, as if the secret in use were presented.
+// Deleted keys are not known.
+func (m *Mirror) LookupID(keyID string, aim *access.Aim) (access.Grant, bool) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	key := m.state.keys[keyID]
+	if key == nil {
+		return access.Grant{}, false
+	}
+	return m.state.grant(place{key, 0}, aim), true
 }
 
 // Freshness says how old the copy is.

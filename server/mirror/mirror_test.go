@@ -124,7 +124,7 @@ func synced(t *testing.T, s *source, o mirror.Options) *mirror.Mirror {
 }
 
 func known(m *mirror.Mirror, digest byte) string {
-	g, ok := m.Lookup(storage.Digest{digest})
+	g, ok := m.Lookup(storage.Digest{digest}, &access.Aim{})
 	if !ok {
 		return ""
 	}
@@ -133,14 +133,14 @@ func known(m *mirror.Mirror, digest byte) string {
 
 func TestLookupGivesWhatStandsAround(t *testing.T) {
 	m := synced(t, &source{records: acme(), now: storage.Position{StoreID: "a", Revision: 1}}, mirror.Options{})
-	g, ok := m.Lookup(storage.Digest{2})
+	g, ok := m.Lookup(storage.Digest{2}, &access.Aim{})
 	if !ok || g.Key.ID != "key_1" || g.SecretIndex != 1 || g.User.ID != "ada" || g.Tenant.ID != "acme" {
 		t.Fatalf("got %+v", g)
 	}
 	if len(g.Roles) != 2 || g.Roles[0].ID != access.RoleDeveloper || g.Roles[1].ID != "own" {
 		t.Errorf("roles %v", g.Roles)
 	}
-	if _, ok := m.Lookup(storage.Digest{9}); ok {
+	if _, ok := m.Lookup(storage.Digest{9}, &access.Aim{}); ok {
 		t.Error("an unknown digest is known")
 	}
 }
@@ -311,7 +311,7 @@ func TestReadersSeeWholeChanges(t *testing.T) {
 	var work sync.WaitGroup
 	work.Go(func() {
 		for ctx.Err() == nil {
-			g, ok := m.Lookup(storage.Digest{1})
+			g, ok := m.Lookup(storage.Digest{1}, &access.Aim{})
 			if !ok || g.Key.DisplayName != g.User.DisplayName {
 				t.Errorf("half a change: key %q, user %q", g.Key.DisplayName, g.User.DisplayName)
 				return

@@ -1,6 +1,8 @@
 package mirror
 
 import (
+	"slices"
+
 	"github.com/keystile/keystile/server/access"
 	"github.com/keystile/keystile/storage"
 )
@@ -11,6 +13,13 @@ type place struct {
 	index int
 }
 
+// subscriber names who is subscribed to an API: a user, or without an id a whole
+// tenant.
+type subscriber struct {
+	api  storage.APIRef
+	user storage.UserRef
+}
+
 // state is the copy itself. Records are replaced, never changed, so that a
 // Grant stays whole after the lock is given back.
 type state struct {
@@ -19,23 +28,40 @@ type state struct {
 	roles   map[storage.RoleRef]access.Role
 	keys    map[string]*storage.Key
 	secrets map[storage.Digest]place
+
+	// owners leads from a host to its tenant, routes from there to an API.
+	owners *access.HostOwners
+	apis   map[string]map[string]*storage.API
+	routes map[string]*access.Routes
+
+	subscriptions map[string]*storage.Subscription
+	subscribed    map[subscriber][]*storage.Subscription
 }
 
 func newState() *state {
 	return &state{
-		tenants: make(map[string]*storage.Tenant),
-		users:   make(map[storage.UserRef]*storage.User),
-		roles:   make(map[storage.RoleRef]access.Role),
-		keys:    make(map[string]*storage.Key),
-		secrets: make(map[storage.Digest]place),
+		tenants:       make(map[string]*storage.Tenant),
+		users:         make(map[storage.UserRef]*storage.User),
+		roles:         make(map[storage.RoleRef]access.Role),
+		keys:          make(map[string]*storage.Key),
+		secrets:       make(map[storage.Digest]place),
+		owners:        &access.HostOwners{},
+		apis:          make(map[string]map[string]*storage.API),
+		routes:        make(map[string]*access.Routes),
+		subscriptions: make(map[string]*storage.Subscription),
+		subscribed:    make(map[subscriber][]*storage.Subscription),
 	}
 }
 
-func (s *state) lookup(digest storage.Digest) (access.Grant, bool) {
+func (s *state) lookup(digest storage.Digest, aim *access.Aim) (access.Grant, bool) {
 	p, ok := s.secrets[digest]
 	if !ok {
 		return access.Grant{}, false
 	}
+	return s.grant(p, aim), true
+}
+
+func (s *state) grant(p place, aim *access.Aim) access.Grant {
 	g := access.Grant{
 		Key:         p.key,
 		SecretIndex: p.index,
@@ -45,7 +71,10 @@ func (s *state) lookup(digest storage.Digest) (access.Grant, bool) {
 	if g.User != nil {
 		g.Roles = s.rolesOf(g.User)
 	}
-	return g, true
+	if aim.Asked {
+		g.Target = s.target(p.key, aim)
+	}
+	return g
 }
 
 func (s *state) rolesOf(u *storage.User) []access.Role {
@@ -60,57 +89,60 @@ func (s *state) rolesOf(u *storage.User) []access.Role {
 	return out
 }
 
-func (s *state) apply(records *storage.Records) {
-	for _, t := range records.Tenants {
-		s.tenants[t.ID] = t
+// target finds what an aim leads to, for a key.
+func (s *state) target(key *storage.Key, aim *access.Aim) access.Target {
+	var t access.Target
+	if aim.API.ID != "" {
+		t.API = s.named(key, aim)
 	}
-	for _, u := range records.Users {
-		s.users[u.Ref()] = u
+	if aim.HTTP {
+		t = s.matched(aim, t.API)
 	}
-	for _, r := range records.Roles {
-		s.roles[r.Ref()] = access.RoleOf(r)
+	if t.API == nil {
+		return access.Target{}
 	}
-	for _, k := range records.Keys {
-		s.dropKey(k.ID)
-		s.addKey(k)
+	if owner := s.tenants[t.API.TenantID]; owner == nil || owner.State != storage.TenantActive {
+		return access.Target{}
 	}
+	t.Subscriptions = s.subscribed[subscriber{t.API.Ref(), key.User()}]
+	if whole := s.subscribed[subscriber{t.API.Ref(), storage.UserRef{TenantID: key.TenantID}}]; len(whole) > 0 {
+		t.Subscriptions = append(slices.Clip(t.Subscriptions), whole...)
+	}
+	return t
 }
 
-// addKey leaves deleted keys out: their secrets are unknown from now on.
-func (s *state) addKey(k *storage.Key) {
-	if !k.DeleteTime.IsZero() {
-		return
+// named finds an API by its name.
+func (s *state) named(key *storage.Key, aim *access.Aim) *storage.API {
+	tenant := aim.API.TenantID
+	if tenant == "" {
+		tenant = aim.Tenant
 	}
-	s.keys[k.ID] = k
-	for i := range k.Secrets {
-		s.secrets[k.Secrets[i].Digest] = place{k, i}
+	if tenant == "" {
+		tenant = key.TenantID
 	}
+	return s.apis[tenant][aim.API.ID]
 }
 
-func (s *state) dropKey(id string) {
-	old := s.keys[id]
-	if old == nil {
-		return
+// matched finds the API of a request: among the routes of the tenant that is
+// named, or that the host belongs to. When an API is named too, the route must
+// be one of it.
+func (s *state) matched(aim *access.Aim, named *storage.API) access.Target {
+	tenant := aim.Tenant
+	switch {
+	case aim.Malformed || aim.API.ID != "" && named == nil:
+		return access.Target{}
+	case named != nil:
+		tenant = named.TenantID
+	case tenant == "":
+		tenant, _ = s.owners.Owner(aim.Host)
 	}
-	delete(s.keys, id)
-	for i := range old.Secrets {
-		if s.secrets[old.Secrets[i].Digest].key == old {
-			delete(s.secrets, old.Secrets[i].Digest)
-		}
+	routes := s.routes[tenant]
+	if routes == nil {
+		return access.Target{}
 	}
-}
-
-func (s *state) forget(gone []storage.ChangeRef) {
-	for _, ref := range gone {
-		switch ref.Kind {
-		case storage.ChangeTenant:
-			delete(s.tenants, ref.ID)
-		case storage.ChangeUser:
-			delete(s.users, storage.UserRef{TenantID: ref.TenantID, ID: ref.ID})
-		case storage.ChangeRole:
-			delete(s.roles, storage.RoleRef{TenantID: ref.TenantID, ID: ref.ID})
-		case storage.ChangeKey:
-			s.dropKey(ref.ID)
-		}
+	m, ok := routes.Match(aim.Host, aim.Method, aim.Path)
+	if !ok || named != nil && m.API != named {
+		return access.Target{}
 	}
+	return access.Target{API: m.API, Pattern: m.Pattern, Permission: m.Permission, Params: m.Params}
 }

@@ -1,0 +1,61 @@
+package server
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/keystile/keystile/storage"
+)
+
+// How coarse times of use are, how often they are written, and how many keys may
+// wait for it.
+const (
+	usageGrain = time.Minute
+	usageFlush = 15 * time.Second
+	maxUsage   = 100_000
+	usageBatch = 5000
+)
+
+// usage notes when keys were last used, coarsely and in bounded memory. Beyond
+// the bound a use goes unnoted until there is room: it is a hint, and no record.
+type usage struct {
+	mu   sync.Mutex
+	seen map[string]storage.Used
+}
+
+func newUsage() *usage { return &usage{seen: make(map[string]storage.Used)} }
+
+func (u *usage) note(k *storage.Key, now time.Time) {
+	now = now.UTC().Truncate(usageGrain)
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if have, ok := u.seen[k.ID]; ok && !now.After(have.Time) || !ok && len(u.seen) >= maxUsage {
+		return
+	}
+	u.seen[k.ID] = storage.Used{KeyID: k.ID, User: k.User(), Time: now}
+}
+
+func (u *usage) take() []storage.Used {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	out := make([]storage.Used, 0, len(u.seen))
+	for _, used := range u.seen {
+		out = append(out, used)
+	}
+	clear(u.seen)
+	return out
+}
+
+// flushUsage writes what was noted; what can't be written is let go.
+func (s *Service) flushUsage(ctx context.Context) {
+	used := s.usage.take()
+	for len(used) > 0 {
+		n := min(len(used), usageBatch)
+		if err := s.store.MarkUsed(ctx, used[:n]); err != nil {
+			s.log.WarnContext(ctx, "times of last use are not noted", "keys", len(used), "error", err)
+			return
+		}
+		used = used[n:]
+	}
+}
