@@ -60,6 +60,28 @@ Decision:     dec-1
 	})
 }
 
+func TestAKeyIsCheckedByARequest(t *testing.T) {
+	eachDoor(t, func(t *testing.T, d *door) {
+		d.fake.check = &pb.CheckKeyResponse{
+			Allowed: true, Reason: pb.Verdict_ALLOWED, ApiId: "orders", ApiTenantId: "acme", RoutePath: "/orders/{id}", PathParameters: map[string]string{"id": "7"},
+		}
+		d.env["KEYSTILE_CHECK_SECRET"] = goodSecret
+		r := d.run(t, "key", "check", "--method", "DELETE", "--host", "api.acme.test", "--path", "/orders/7?x=1", "--tenant", "acme", "--api", "orders", "--api-tenant", "acme")
+		r.wantCode(t, 0)
+		want(t, "stdout", r.out, `Allowed:     yes
+Reason:      ALLOWED
+API:         acme/orders
+Route:       /orders/{id}
+Path holds:  id=7
+`)
+		asked(t, d, &pb.CheckKeyRequest{
+			Key: goodSecret, Tenant: "acme", ApiId: "orders", ApiTenantId: "acme", Request: &pb.HTTPRequest{Method: "DELETE", Host: "api.acme.test", Path: "/orders/7?x=1"},
+		})
+		d.run(t, "key", "check", "--api", "acme/orders").wantCode(t, 0)
+		asked(t, d, &pb.CheckKeyRequest{Key: goodSecret, ApiId: "orders", ApiTenantId: "acme"})
+	})
+}
+
 func TestARefusedKey(t *testing.T) {
 	eachDoor(t, func(t *testing.T, d *door) {
 		d.fake.check = refused()

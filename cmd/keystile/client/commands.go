@@ -11,47 +11,15 @@ import (
 // Commands are the client commands, to be embedded in the root of a kong
 // command line. Their Run methods want a context.Context and a *Terminal bound.
 type Commands struct {
-	Key    KeyCommands    `cmd:"" help:"Issue, check and manage keys."`
-	Tenant TenantCommands `cmd:"" help:"Create and read tenants."`
-	User   UserCommands   `cmd:"" help:"Create and read users."`
-	Audit  AuditCommands  `cmd:"" help:"Read and verify the audit trail."`
-}
-
-// KeyCommands work on keys.
-type KeyCommands struct {
-	Options
-	Create  KeyCreate  `cmd:"" help:"Issue a key, and show its secret once."`
-	List    KeyList    `cmd:"" help:"List keys, newest first."`
-	Get     KeyGet     `cmd:"" help:"Show one key."`
-	Update  KeyUpdate  `cmd:"" help:"Change what a key may do, or for how long."`
-	Rotate  KeyRotate  `cmd:"" help:"Issue a new secret under the same id, and show it once."`
-	Revoke  KeyRevoke  `cmd:"" help:"End a key for good."`
-	Disable KeyDisable `cmd:"" help:"Switch a key off until it is enabled again."`
-	Enable  KeyEnable  `cmd:"" help:"Switch a disabled key on."`
-	Delete  KeyDelete  `cmd:"" help:"Remove a key from use."`
-	Check   KeyCheck   `cmd:"" help:"Ask whether a key may make a call, and why not."`
-}
-
-// TenantCommands work on tenants.
-type TenantCommands struct {
-	Options
-	Create TenantCreate `cmd:"" help:"Create a tenant. Only the operator's tenant, system, may."`
-	Get    TenantGet    `cmd:"" help:"Show one tenant."`
-}
-
-// UserCommands work on users.
-type UserCommands struct {
-	Options
-	Create UserCreate `cmd:"" help:"Create a user."`
-	Get    UserGet    `cmd:"" help:"Show one user."`
-}
-
-// AuditCommands work on the audit trail.
-type AuditCommands struct {
-	Options
-	List   AuditList   `cmd:"" help:"List audit events, newest first."`
-	Verify AuditVerify `cmd:"" help:"Recompute a tenant's audit chain, and name its first broken link."`
-	Head   AuditHead   `cmd:"" help:"Print the newest link of a tenant's audit chain, to be kept elsewhere."`
+	Key          KeyCommands          `cmd:"" help:"Issue, check, import and manage keys."`
+	Explain      Explain              `cmd:"" help:"Go through a decision step by step: why is this call refused, and what must change?"`
+	WhoAmI       WhoAmI               `cmd:"" name:"whoami" help:"Tell who your own key is, and what it may do."`
+	Tenant       TenantCommands       `cmd:"" help:"Create and manage tenants, their hosts and their key policies."`
+	User         UserCommands         `cmd:"" help:"Create and manage users."`
+	Role         RoleCommands         `cmd:"" help:"Create and manage roles."`
+	API          APICommands          `cmd:"" name:"api" help:"Create and manage APIs and their routes."`
+	Subscription SubscriptionCommands `cmd:"" help:"Ask for the right to call an API, and decide about it."`
+	Audit        AuditCommands        `cmd:"" help:"Read and verify the audit trail."`
 }
 
 // Options are what all client commands have in common.

@@ -80,6 +80,15 @@ func failureOf(err error) *failure {
 	return f
 }
 
+// open tells whether a write that failed so may have taken effect all the same.
+func (f *failure) open() bool {
+	switch f.code {
+	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled, codes.Unknown, codes.Internal:
+		return true
+	}
+	return false
+}
+
 func (f *failure) add(detail any) {
 	switch d := detail.(type) {
 	case *errdetails.ErrorInfo:

@@ -109,6 +109,10 @@ func TestUsageErrors(t *testing.T) {
 		"key create --user ada --expires-in tomorrow", "key create --user ada --expires-in -1h", "key create --user ada --expire-time tomorrow", "key create --user ada --label x",
 		"key update " + keyID, "key update " + keyID + " --scope a.b --clear-scopes", "key update " + keyID + " --label a=b --clear-labels",
 		"key revoke " + keyID + " --reason boredom", "key rotate " + keyID + " --grace 1.5d", "key list -o yaml", "key list --timeout 0s",
+		"tenant update acme", "tenant update acme --host a --clear-hosts", "tenant update acme --max-key-lifetime -1h", "tenant update acme --max-key-lifetime soon",
+		"tenant purge --retention forever", "user update ada", "user update ada --kind robot", "user create ada --kind robot", "user update ada --role a --clear-roles", "role update billing",
+		"subscription create", "subscription create --api /orders", "subscription approve", "subscription update S", "subscription approve S --expires-in -1h", "key revoke-self extra",
+		"key update " + keyID + " --api a --clear-apis", "api deprecate orders --sunset soon",
 	} {
 		if r := d.run(t, strings.Fields(line)...); r.code != 2 {
 			t.Errorf("%q: exit code %d, want 2: %s", line, r.code, r.err)

@@ -58,8 +58,13 @@ type fake struct {
 	manage *pb.ManageKeyResponse
 	check  *pb.CheckKeyResponse
 	verify []*pb.VerifyAuditChainResponse
-	total  int // of keys and audit events to list
-	delay  time.Duration
+	policy *pb.KeyPolicy // of the tenant that is read
+	told   *pb.ExplainResponse
+	// imports answers the imports one after the other; nil takes them all.
+	imports []error
+	more    string // the token behind a directory list
+	total   int    // of keys and audit events to list
+	delay   time.Duration
 }
 
 func (f *fake) note(ctx context.Context, in proto.Message) error {
@@ -107,6 +112,43 @@ func (f *fake) GetKey(ctx context.Context, in *pb.GetKeyRequest) (*pb.GetKeyResp
 	return &pb.GetKeyResponse{Key: exampleKey()}, nil
 }
 
+func (f *fake) ImportKeys(ctx context.Context, in *pb.ImportKeysRequest) (*pb.ImportKeysResponse, error) {
+	if err := f.note(ctx, in); err != nil {
+		return nil, err
+	}
+	if len(f.imports) > 0 {
+		err := f.imports[0]
+		f.imports = f.imports[1:]
+		if err != nil {
+			return nil, err
+		}
+	}
+	out := &pb.ImportKeysResponse{Revision: "9"}
+	for i := range in.GetKeys() {
+		out.KeyIds = append(out.KeyIds, "key_"+strconv.Itoa(i))
+	}
+	return out, nil
+}
+
+func (f *fake) WhoAmI(ctx context.Context, in *pb.WhoAmIRequest) (*pb.WhoAmIResponse, error) {
+	if err := f.note(ctx, in); err != nil {
+		return nil, err
+	}
+	return &pb.WhoAmIResponse{
+		Identity:   allowed().GetIdentity(),
+		ExpireTime: at("2026-12-01T00:00:00Z"), Warnings: allowed().GetWarnings(), Apis: []string{"orders", "acme/billing"},
+	}, nil
+}
+
+func (f *fake) RevokeSelf(ctx context.Context, in *pb.RevokeSelfRequest) (*pb.RevokeSelfResponse, error) {
+	if err := f.note(ctx, in); err != nil {
+		return nil, err
+	}
+	k := exampleKey()
+	k.State, k.RevokeReason, k.RevokeTime = pb.Key_REVOKED, pb.Key_KEY_COMPROMISE, at("2026-11-24T12:00:00Z")
+	return &pb.RevokeSelfResponse{Key: k}, nil
+}
+
 // page gives the records first to last of a page, and the token of the next.
 func (f *fake) page(size int32, token string) (first, last int, next string) {
 	first, _ = strconv.Atoi(token)
@@ -126,37 +168,12 @@ func (f *fake) ListKeys(ctx context.Context, in *pb.ListKeysRequest) (*pb.ListKe
 	for i := first; i < last; i++ {
 		k := exampleKey()
 		k.Id = "key_" + strconv.Itoa(i)
+		if i == 0 {
+			k.LastUsedTime = at("2026-11-20T10:00:00Z")
+		}
 		out.Keys = append(out.Keys, k)
 	}
 	return out, nil
-}
-
-func (f *fake) CreateTenant(ctx context.Context, in *pb.CreateTenantRequest) (*pb.CreateTenantResponse, error) {
-	if err := f.note(ctx, in); err != nil {
-		return nil, err
-	}
-	return &pb.CreateTenantResponse{Tenant: exampleTenant()}, nil
-}
-
-func (f *fake) GetTenant(ctx context.Context, in *pb.GetTenantRequest) (*pb.GetTenantResponse, error) {
-	if err := f.note(ctx, in); err != nil {
-		return nil, err
-	}
-	return &pb.GetTenantResponse{Tenant: exampleTenant()}, nil
-}
-
-func (f *fake) CreateUser(ctx context.Context, in *pb.CreateUserRequest) (*pb.CreateUserResponse, error) {
-	if err := f.note(ctx, in); err != nil {
-		return nil, err
-	}
-	return &pb.CreateUserResponse{User: exampleUser()}, nil
-}
-
-func (f *fake) GetUser(ctx context.Context, in *pb.GetUserRequest) (*pb.GetUserResponse, error) {
-	if err := f.note(ctx, in); err != nil {
-		return nil, err
-	}
-	return &pb.GetUserResponse{User: exampleUser()}, nil
 }
 
 func (f *fake) ListAuditEvents(ctx context.Context, in *pb.ListAuditEventsRequest) (*pb.ListAuditEventsResponse, error) {
@@ -192,14 +209,6 @@ func (f *fake) GetAuditHead(ctx context.Context, in *pb.GetAuditHeadRequest) (*p
 	return &pb.GetAuditHeadResponse{Head: &pb.AuditLink{Sequence: 42, Hash: "c0ffee"}}, nil
 }
 
-func exampleTenant() *pb.Tenant {
-	return &pb.Tenant{Id: "acme", DisplayName: "Acme", State: pb.Tenant_ACTIVE, SecretPrefix: "ks", Etag: "e2", CreateTime: at("2026-11-01T08:00:00Z")}
-}
-
-func exampleUser() *pb.User {
-	return &pb.User{Id: "ada", TenantId: "acme", Kind: pb.User_PERSON, State: pb.User_ACTIVE, Roles: []string{"developer"}, Etag: "e3", CreateTime: at("2026-11-01T08:00:00Z")}
-}
-
 // ourError is an error as the server makes it.
 func ourError(code codes.Code, reason string, more ...protoadapt.MessageV1) error {
 	details := append([]protoadapt.MessageV1{
@@ -213,3 +222,5 @@ func ourError(code codes.Code, reason string, more ...protoadapt.MessageV1) erro
 	}
 	return s.Err()
 }
+
+func unavailable() error { return ourError(codes.Unavailable, "STORE_UNAVAILABLE") }

@@ -21,7 +21,13 @@ func leaves(t *testing.T) [][]string {
 	var out [][]string
 	for _, leaf := range parser.Model.Leaves(true) {
 		words := strings.Fields(leaf.Path())
-		out = append(out, words[:2])
+		for i, word := range words {
+			if strings.ContainsAny(word[:1], "<[") {
+				words = words[:i]
+				break
+			}
+		}
+		out = append(out, words)
 	}
 	return out
 }
@@ -35,7 +41,7 @@ func TestEveryCommandShowsExamplesThatParse(t *testing.T) {
 		examples, _, _ = strings.Cut(examples, "\n\nFlags:")
 		found := 0
 		for line := range strings.Lines(examples) {
-			_, command, ok := strings.Cut(line, "keystile "+words[0]+" "+words[1])
+			_, command, ok := strings.Cut(line, "keystile "+strings.Join(words, " "))
 			if !ok {
 				continue
 			}
@@ -58,19 +64,32 @@ func TestEveryCommandShowsExamplesThatParse(t *testing.T) {
 // shellWords splits at blanks that stand in no quotes.
 func shellWords(line string) []string {
 	var out []string
-	for i, part := range strings.FieldsFunc(line, func(r rune) bool { return r == '\'' || r == '"' }) {
-		if i%2 == 1 {
-			out = append(out, part)
-			continue
+	var quote rune
+	word, begun := "", false
+	for _, c := range line + " " {
+		switch {
+		case quote == 0 && (c == '\'' || c == '"'):
+			quote, begun = c, true
+		case c == quote:
+			quote = 0
+		case quote == 0 && c == ' ':
+			if begun {
+				out = append(out, word)
+			}
+			word, begun = "", false
+		default:
+			word, begun = word+string(c), true
 		}
-		out = append(out, strings.Fields(part)...)
 	}
 	return out
 }
 
 func TestExitCodesAreInTheHelp(t *testing.T) {
 	d := &door{}
-	for _, words := range [][]string{{"key"}, {"tenant"}, {"user"}, {"audit"}, {"key", "check"}, {"audit", "verify"}} {
+	for _, words := range [][]string{
+		{"key"}, {"tenant"}, {"user"}, {"role"}, {"api"}, {"subscription"}, {"audit"},
+		{"key", "check"}, {"audit", "verify"}, {"explain"}, {"whoami"},
+	} {
 		help := d.runAs(t, append(words, "--help")...).out
 		for _, line := range strings.Split(client.ExitCodesHelp(), "\n") {
 			wantPart(t, fmt.Sprint(words), help, strings.TrimSpace(line))
@@ -95,12 +114,12 @@ func TestHelpHoldsNoSecret(t *testing.T) {
 // No command but the two that make a secret may print one, whatever happens.
 func TestTheCallersSecretIsNeverPrinted(t *testing.T) {
 	eachDoor(t, func(t *testing.T, d *door) {
-		d.fake.check, d.fake.manage = allowed(), nil
+		d.fake.check, d.fake.manage, d.fake.told = allowed(), nil, explained()
 		d.env["KEYSTILE_CHECK_SECRET"] = goodSecret
 		for _, fail := range []error{nil, invalid()} {
 			d.fake.err = fail
 			for _, line := range []string{
-				"key get " + keyID, "key list", "key check", "tenant get acme", "user get ada", "audit list", "audit head",
+				"key get " + keyID, "key list", "key check", "explain", "whoami", "key revoke-self", "api list", "tenant get acme", "user get ada", "audit list", "audit head",
 				"key create --user ada", "key get", "key list --output yaml",
 			} {
 				for _, more := range [][]string{nil, {"-o", "json"}, {"--key", adminKey}} {

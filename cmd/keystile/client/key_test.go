@@ -12,7 +12,6 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
-	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
 	pb "github.com/keystile/keystile/api/keystile/v1"
 )
@@ -46,7 +45,6 @@ func TestManageKeyAsksWhatTheFlagsSay(t *testing.T) {
 	rotate := func(r *pb.RotateKey) *pb.ManageKeyRequest {
 		return &pb.ManageKeyRequest{Operation: &pb.ManageKeyRequest_Rotate{Rotate: r}}
 	}
-	mask := func(paths ...string) *fieldmaskpb.FieldMask { return &fieldmaskpb.FieldMask{Paths: paths} }
 	cases := []struct {
 		line string
 		want *pb.ManageKeyRequest
@@ -61,6 +59,9 @@ func TestManageKeyAsksWhatTheFlagsSay(t *testing.T) {
 			}}),
 		},
 		{"create --user ada --expire-time 2027-01-01T00:00:00+01:00", create(&pb.CreateKey{RequestId: zeroID, Key: &pb.Key{UserId: "ada", ExpireTime: at("2026-12-31T23:00:00Z")}})},
+		{"create --user ada --api orders --api acme/billing --secret-prefix ci", create(&pb.CreateKey{RequestId: zeroID, Key: &pb.Key{UserId: "ada", Apis: []string{"orders", "acme/billing"}, SecretPrefix: "ci"}})},
+		{"update K --api orders --api billing", update(&pb.UpdateKey{RequestId: zeroID, Key: &pb.Key{Id: keyID, Apis: []string{"orders", "billing"}}, UpdateMask: mask("apis")})},
+		{"update K --clear-apis", update(&pb.UpdateKey{RequestId: zeroID, Key: &pb.Key{Id: keyID}, UpdateMask: mask("apis")})},
 		{"update K --name x --etag e1", update(&pb.UpdateKey{RequestId: zeroID, Etag: "e1", Key: &pb.Key{Id: keyID, DisplayName: "x"}, UpdateMask: mask("display_name")})},
 		{"update K --name= --clear-expiry --clear-scopes --clear-cidrs --clear-labels --clear-start", update(&pb.UpdateKey{
 			RequestId: zeroID, Key: &pb.Key{Id: keyID},
@@ -210,19 +211,19 @@ func TestKeyGet(t *testing.T) {
 	})
 }
 
-const tableOfKeys = `ID     TENANT  USER  NAME  STATE   SECRET      EXPIRES               CREATED
-key_0  acme    ada   ci    ACTIVE  ks_...Ab3d  2027-01-01T00:00:00Z  2026-11-01T08:00:00Z
-key_1  acme    ada   ci    ACTIVE  ks_...Ab3d  2027-01-01T00:00:00Z  2026-11-01T08:00:00Z
+const tableOfKeys = `ID     TENANT  USER  NAME  STATE   SECRET      EXPIRES               LAST USED             CREATED
+key_0  acme    ada   ci    ACTIVE  ks_...Ab3d  2027-01-01T00:00:00Z  2026-11-20T10:00:00Z  2026-11-01T08:00:00Z
+key_1  acme    ada   ci    ACTIVE  ks_...Ab3d  2027-01-01T00:00:00Z  -                     2026-11-01T08:00:00Z
 `
 
 func TestKeyList(t *testing.T) {
 	eachDoor(t, func(t *testing.T, d *door) {
 		d.fake.total = 2500
-		r := d.run(t, "key", "list", "--limit", "2", "--tenant", "acme", "--user", "ada", "--deleted")
+		r := d.run(t, "key", "list", "--limit", "2", "--tenant", "acme", "--user", "ada", "--deleted", "--filter", `labels.team = "core"`)
 		r.wantCode(t, 0)
 		want(t, "stdout", r.out, tableOfKeys)
 		want(t, "stderr", r.err, "There is more than these 2: raise --limit; 0 shows everything.\n")
-		if q := (&pb.ListKeysRequest{TenantId: "acme", UserId: "ada", ShowDeleted: true, PageSize: 2}); !proto.Equal(q, d.fake.last()) {
+		if q := (&pb.ListKeysRequest{TenantId: "acme", UserId: "ada", ShowDeleted: true, PageSize: 2, Filter: `labels.team = "core"`}); !proto.Equal(q, d.fake.last()) {
 			t.Errorf("asked %v, want %v", d.fake.last(), q)
 		}
 		for _, c := range []struct {

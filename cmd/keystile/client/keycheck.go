@@ -2,29 +2,25 @@ package client
 
 import (
 	"context"
-	"strings"
-
-	pb "github.com/keystile/keystile/api/keystile/v1"
 )
 
 // KeyCheck asks about a secret.
 type KeyCheck struct {
 	SecretFile string `type:"path" placeholder:"FILE" help:"Read the secret to check from FILE; - is stdin. Otherwise it is KEYSTILE_CHECK_SECRET, or asked for."`
-	Permission string `placeholder:"PERMISSION" help:"The permission that the call needs. Default: ask only whether the key is good."`
-	ClientIP   string `name:"client-ip" placeholder:"ADDRESS" help:"The address of the client that presented the key."`
-	Cost       *int32 `placeholder:"N" help:"What the call costs against limits; 0 only looks. Default: 1."`
-	KeyTenant  string `placeholder:"TENANT" help:"Accept the keys of this tenant only."`
+	Cost       *int32 `placeholder:"N" group:"Question:" help:"What the call costs against limits; 0 only looks. Default: 1."`
+	Question
 }
-
-const envCheckSecret = "KEYSTILE_CHECK_SECRET"
 
 // Help shows how it is used.
 func (*KeyCheck) Help() string {
 	return `The secret is never an argument: other users of this machine can read a command line.
+Asked for nothing, it tells only whether the key is good.
 
 Examples:
 
     keystile key check --permission orders.read
+    keystile key check --method GET --host api.acme.test --path /orders/7
+    keystile key check --api acme/orders --permission orders.read
     keystile key check --secret-file ./ci.key --client-ip 203.0.113.7
     printf %s "$SECRET" | keystile key check --secret-file - -o json
 
@@ -34,13 +30,15 @@ Examples:
 // Run asks, and prints the verdict. A refusal is the exit code's business.
 func (c *KeyCheck) Run(ctx context.Context, o *Options, t *Terminal) error {
 	return o.run(ctx, t, func(ctx context.Context, s *session) error {
-		secret, err := c.secret(t)
+		req, err := c.request()
 		if err != nil {
 			return err
 		}
-		res, err := s.keys.CheckKey(ctx, &pb.CheckKeyRequest{
-			Key: secret, Permission: c.Permission, ClientIp: c.ClientIP, Cost: c.Cost, KeyTenant: c.KeyTenant,
-		})
+		if req.Key, err = presented(c.SecretFile, t); err != nil {
+			return err
+		}
+		req.Cost = c.Cost
+		res, err := s.keys.CheckKey(ctx, req)
 		if err != nil {
 			return failureOf(err)
 		}
@@ -52,63 +50,4 @@ func (c *KeyCheck) Run(ctx context.Context, o *Options, t *Terminal) error {
 		}
 		return nil
 	})
-}
-
-// secret finds the secret that is to be checked.
-func (c *KeyCheck) secret(t *Terminal) (string, error) {
-	if c.SecretFile != "" {
-		secret, err := readSecretFile(c.SecretFile, t)
-		if err != nil {
-			return "", usagef("--secret-file: %w", err)
-		}
-		return secret, nil
-	}
-	if secret := t.Getenv(envCheckSecret); secret != "" {
-		return trimNewlines(secret), nil
-	}
-	if t.Prompt == nil {
-		return "", usagef("no secret to check: give --secret-file FILE (- is stdin) or %s", envCheckSecret)
-	}
-	secret, err := t.Prompt("Secret to check: ")
-	if err != nil {
-		return "", unexpectedf("%w", err)
-	}
-	return trimNewlines(secret), nil
-}
-
-// verdictSheet is a verdict for people.
-func verdictSheet(v *pb.CheckKeyResponse) *sheet {
-	s := &sheet{}
-	answer := "no"
-	if v.GetAllowed() {
-		answer = "yes"
-	}
-	s.add("Allowed", answer)
-	s.add("Reason", v.GetReason().String())
-	s.add("Message", v.GetMessage())
-	s.add("Missing", v.GetMissingPermission())
-	s.add("Missing from", v.GetMissingFrom())
-	s.add("Remedy", v.GetRemedy())
-	s.add("Docs", v.GetDocumentationUrl())
-	for _, w := range v.GetWarnings() {
-		text := w.GetMessage()
-		if by := when(w.GetTime()); !strings.Contains(text, by) {
-			text += " (" + by + ")"
-		}
-		s.add("Warning", text)
-	}
-	who := v.GetIdentity()
-	s.add("Tenant", who.GetTenantId())
-	s.add("User", who.GetUserId())
-	s.add("User's name", who.GetDisplayName())
-	s.add("Key", who.GetKeyId())
-	s.add("Roles", list(who.GetRoles()))
-	s.add("Permissions", list(who.GetPermissions()))
-	s.add("Labels", labels(who.GetLabels()))
-	s.add("Expires", when(v.GetExpireTime()))
-	if v.GetFreshness() != nil {
-		s.add("Data age", v.GetFreshness().GetAge().AsDuration().String())
-	}
-	s.add("Decision", v.GetDecisionId())
-	return s
 }

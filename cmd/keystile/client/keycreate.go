@@ -15,11 +15,13 @@ type KeyCreate struct {
 	User       string            `required:"" placeholder:"USER" help:"The user the key belongs to; the key is never stronger than that user."`
 	Name       string            `placeholder:"NAME" help:"A name for people."`
 	Scopes     []string          `name:"scope" sep:"none" placeholder:"PERMISSION" help:"Narrow the key to this permission, such as orders.read or orders.*. May be given again."`
+	APIs       []string          `name:"api" sep:"none" placeholder:"API" help:"Let the key call this API only: orders for one of its own tenant, acme/orders for another's. May be given again."`
 	Cidrs      []string          `name:"cidr" sep:"none" placeholder:"CIDR" help:"Accept the key from this network only. May be given again."`
 	Labels     map[string]string `name:"label" mapsep:"none" placeholder:"NAME=VALUE" help:"A free label. May be given again."`
 	ExpiresIn  *Span             `placeholder:"SPAN" xor:"expiry" help:"How long the key lives, such as 720h or 30d. Default: it does not expire."`
 	ExpireTime *time.Time        `placeholder:"RFC3339" xor:"expiry" help:"When the key ends, such as 2027-01-01T00:00:00Z."`
 	StartTime  *time.Time        `placeholder:"RFC3339" help:"The key is not valid before."`
+	Prefix     string            `name:"secret-prefix" placeholder:"PREFIX" help:"What the key's secrets begin with. Default: the tenant's prefix."`
 	NewSecret
 	Writing
 }
@@ -32,6 +34,7 @@ Examples:
 
     keystile key create --tenant acme --user ada --name ci --expires-in 90d
     keystile key create --user ada --scope orders.read --scope 'catalog.*' --cidr 203.0.113.0/24
+    keystile key create --user ada --api orders --secret-prefix ci
     SECRET=$(keystile key create --user ada)
     keystile key create --user ada --secret-file ./ci.key`
 }
@@ -44,7 +47,7 @@ func (c *KeyCreate) Run(ctx context.Context, o *Options, t *Terminal) error {
 		}
 		key := &pb.Key{
 			TenantId: c.Tenant, UserId: c.User, DisplayName: c.Name,
-			Scopes: c.Scopes, AllowedCidrs: c.Cidrs, Labels: c.Labels, StartTime: stamp(c.StartTime),
+			SecretPrefix: c.Prefix, Scopes: c.Scopes, Apis: c.APIs, AllowedCidrs: c.Cidrs, Labels: c.Labels, StartTime: stamp(c.StartTime),
 		}
 		expire, also, err := expiry(c.ExpiresIn, c.ExpireTime, t.Now())
 		if err != nil {

@@ -3,6 +3,8 @@ package client
 import (
 	"context"
 
+	"google.golang.org/protobuf/proto"
+
 	pb "github.com/keystile/keystile/api/keystile/v1"
 )
 
@@ -35,43 +37,40 @@ type KeyList struct {
 	Tenant  string `placeholder:"TENANT" help:"Whose keys. Default: your own tenant's."`
 	User    string `placeholder:"USER" help:"Only this user's."`
 	Deleted bool   `help:"Show deleted keys too."`
-	Paging
+	Filtering
 }
 
 // Help shows how it is used.
 func (*KeyList) Help() string {
-	return `Examples:
+	return `LAST USED is coarse, and a few minutes late.
+
+Examples:
 
     keystile key list
     keystile key list --tenant acme --user ada --limit 0
+    keystile key list --filter 'state = ACTIVE AND unusedSince = "30d"'
     keystile key list -o json`
 }
 
 // Run reads and prints the keys.
 func (c *KeyList) Run(ctx context.Context, o *Options, t *Terminal) error {
 	return o.run(ctx, t, func(ctx context.Context, s *session) error {
-		keys, rest, err := pages(c.Paging, func(size int32, token string) ([]*pb.Key, string, error) {
-			res, err := s.keys.ListKeys(ctx, &pb.ListKeysRequest{
-				TenantId: c.Tenant, UserId: c.User, ShowDeleted: c.Deleted, PageSize: size, PageToken: token,
-			})
-			if err != nil {
-				return nil, "", failureOf(err)
-			}
-			return res.GetKeys(), res.GetNextPageToken(), nil
-		})
-		if err != nil {
-			return err
+		keys := listing[*pb.Key]{
+			head: []string{"ID", "TENANT", "USER", "NAME", "STATE", "SECRET", "EXPIRES", "LAST USED", "CREATED"},
+			rows: func(k *pb.Key) [][]string {
+				return row(k.GetId(), k.GetTenantId(), k.GetUserId(), k.GetDisplayName(), keyState(k), secretHint(k.GetCurrentSecret()),
+					until(k.GetExpireTime(), t.Now()), when(k.GetLastUsedTime()), when(k.GetCreateTime()))
+			},
+			next: func(size int32, token string) ([]*pb.Key, string, error) {
+				res, err := s.keys.ListKeys(ctx, &pb.ListKeysRequest{
+					TenantId: c.Tenant, UserId: c.User, ShowDeleted: c.Deleted, Filter: c.Filter, PageSize: size, PageToken: token,
+				})
+				return res.GetKeys(), res.GetNextPageToken(), err
+			},
+			whole: func(all []*pb.Key, token string) proto.Message {
+				return &pb.ListKeysResponse{Keys: all, NextPageToken: token}
+			},
 		}
-		rows := &table{}
-		rows.add("ID", "TENANT", "USER", "NAME", "STATE", "SECRET", "EXPIRES", "CREATED")
-		for _, k := range keys {
-			rows.add(k.GetId(), k.GetTenantId(), k.GetUserId(), k.GetDisplayName(), keyState(k),
-				secretHint(k.GetCurrentSecret()), until(k.GetExpireTime(), t.Now()), when(k.GetCreateTime()))
-		}
-		if err := s.print(&pb.ListKeysResponse{Keys: keys, NextPageToken: rest}, rows); err != nil {
-			return err
-		}
-		s.more(rest, len(keys))
-		return nil
+		return keys.show(s, c.Paging)
 	})
 }

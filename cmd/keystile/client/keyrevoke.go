@@ -2,9 +2,6 @@ package client
 
 import (
 	"context"
-	"fmt"
-	"slices"
-	"strings"
 
 	pb "github.com/keystile/keystile/api/keystile/v1"
 )
@@ -38,31 +35,4 @@ func (c *KeyRevoke) Run(ctx context.Context, o *Options, t *Terminal) error {
 			Etag: c.Etag, RequestId: c.RequestID, ValidateOnly: c.ValidateOnly,
 		}}})
 	})
-}
-
-// RevokeReason is why a key is revoked, given as key-compromise or
-// KEY_COMPROMISE. The zero value says nothing.
-type RevokeReason pb.Key_RevokeReason
-
-// UnmarshalText reads a reason.
-func (r *RevokeReason) UnmarshalText(text []byte) error {
-	name := strings.ToUpper(strings.ReplaceAll(string(text), "-", "_"))
-	value, ok := pb.Key_RevokeReason_value[name]
-	if !ok || value == 0 {
-		return fmt.Errorf("%q is none of %s", text, strings.Join(r.Choices(), ", "))
-	}
-	*r = RevokeReason(value)
-	return nil
-}
-
-// Choices lists the reasons there are.
-func (*RevokeReason) Choices() []string {
-	var names []string
-	for value, name := range pb.Key_RevokeReason_name {
-		if value != 0 {
-			names = append(names, strings.ToLower(strings.ReplaceAll(name, "_", "-")))
-		}
-	}
-	slices.Sort(names)
-	return names
 }

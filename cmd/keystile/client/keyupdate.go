@@ -12,9 +12,11 @@ import (
 // KeyUpdate changes a key. What no flag names stays as it is.
 type KeyUpdate struct {
 	ID          string            `arg:"" name:"id" help:"The key's id."`
-	Name        *string           `placeholder:"NAME" help:"A name for people; '' for none."`
+	Name        *string           `placeholder:"NAME" help:"A name for people; empty for none."`
 	Scopes      []string          `name:"scope" sep:"none" xor:"scopes" placeholder:"PERMISSION" help:"Narrow the key to this permission. May be given again; together they take the place of all scopes there were."`
 	ClearScopes bool              `xor:"scopes" help:"Narrow the key no longer."`
+	APIs        []string          `name:"api" sep:"none" xor:"apis" placeholder:"API" help:"Let the key call this API only: orders for one of its own tenant, acme/orders for another's. May be given again; together they take the place of all there were."`
+	ClearAPIs   bool              `name:"clear-apis" xor:"apis" help:"Restrict the key to no APIs."`
 	Cidrs       []string          `name:"cidr" sep:"none" xor:"cidrs" placeholder:"CIDR" help:"Accept the key from this network only. May be given again; together they take the place of all there were."`
 	ClearCidrs  bool              `xor:"cidrs" help:"Accept the key from everywhere."`
 	Labels      map[string]string `name:"label" mapsep:"none" xor:"labels" placeholder:"NAME=VALUE" help:"A free label. May be given again; together they take the place of all there were."`
@@ -34,6 +36,7 @@ func (*KeyUpdate) Help() string {
 
     keystile key update key_01k0example0000000000000000 --name nightly --expires-in 30d
     keystile key update key_01k0example0000000000000000 --scope orders.read --scope orders.write
+    keystile key update key_01k0example0000000000000000 --api orders --api acme/billing
     keystile key update key_01k0example0000000000000000 --clear-cidrs --etag "$ETAG"`
 }
 
@@ -60,34 +63,24 @@ func (c *KeyUpdate) Run(ctx context.Context, o *Options, t *Terminal) error {
 // change is what the flags say: the new values, and which fields they are for.
 func (c *KeyUpdate) change(now time.Time) (*pb.Key, *fieldmaskpb.FieldMask, string, error) {
 	key := &pb.Key{
-		Id: c.ID, Scopes: c.Scopes, AllowedCidrs: c.Cidrs, Labels: c.Labels, StartTime: stamp(c.StartTime),
-	}
-	if c.Name != nil {
-		key.DisplayName = *c.Name
+		Id: c.ID, DisplayName: textOf(c.Name), Scopes: c.Scopes, Apis: c.APIs, AllowedCidrs: c.Cidrs, Labels: c.Labels, StartTime: stamp(c.StartTime),
 	}
 	expire, also, err := expiry(c.ExpiresIn, c.ExpireTime, now)
 	if err != nil {
 		return nil, nil, "", err
 	}
 	key.ExpireTime = expire
-	mask := &fieldmaskpb.FieldMask{}
-	for _, field := range []struct {
-		path  string
-		given bool
-	}{
+	mask, err := changed([]change{
 		{"display_name", c.Name != nil},
 		{"scopes", len(c.Scopes) > 0 || c.ClearScopes},
+		{"apis", len(c.APIs) > 0 || c.ClearAPIs},
 		{"allowed_cidrs", len(c.Cidrs) > 0 || c.ClearCidrs},
 		{"labels", len(c.Labels) > 0 || c.ClearLabels},
 		{"start_time", c.StartTime != nil || c.ClearStart},
 		{"expire_time", expire != nil || c.ClearExpiry},
-	} {
-		if field.given {
-			mask.Paths = append(mask.Paths, field.path)
-		}
-	}
-	if len(mask.GetPaths()) == 0 {
-		return nil, nil, "", usagef("nothing to change: give at least one of the flags that name a field")
+	})
+	if err != nil {
+		return nil, nil, "", err
 	}
 	return key, mask, also, nil
 }

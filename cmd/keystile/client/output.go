@@ -16,7 +16,7 @@ import (
 )
 
 // sheet is one record for people: a name and a value a line. Values that are
-// empty are left out.
+// empty are left out; a value without a name goes on with the one above.
 type sheet [][2]string
 
 func (s *sheet) add(name, value string) {
@@ -29,15 +29,17 @@ func (s *sheet) add(name, value string) {
 func (s *sheet) String() string {
 	var rows [][]string
 	for _, row := range *s {
-		rows = append(rows, []string{row[0] + ":", row[1]})
+		name := row[0]
+		if name != "" {
+			name += ":"
+		}
+		rows = append(rows, []string{name, row[1]})
 	}
 	return columns(rows)
 }
 
 // table is many records for people, its first row the head.
 type table [][]string
-
-func (t *table) add(row ...string) { *t = append(*t, row) }
 
 // String lays the table out. An empty cell is a dash, so that columns can be
 // counted.
@@ -141,4 +143,16 @@ func labels(of map[string]string) string {
 // path joins the names that lead to a record; nothing when there are none.
 func path(names ...string) string {
 	return strings.Trim(strings.Join(names, "/"), "/")
+}
+
+// parts are texts that stand one below the other.
+type parts []fmt.Stringer
+
+// String gives them together.
+func (p parts) String() string {
+	var b strings.Builder
+	for _, part := range p {
+		b.WriteString(part.String())
+	}
+	return b.String()
 }

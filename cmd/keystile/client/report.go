@@ -42,9 +42,9 @@ func reported(err error) *failure {
 	if usage.Context == nil {
 		return f
 	}
-	if isCheck(usage.Context) {
+	if takesSecret(usage.Context) {
 		f = usagef("%s", withoutArguments(err.Error(), usage.Context.Args))
-		f.remedy = "Give the secret to check by --secret-file FILE (- is stdin), by " + envCheckSecret + ", or when asked; it is never an argument."
+		f.remedy = "Give the secret to ask about by --secret-file FILE (- is stdin), by " + envCheckSecret + ", or when asked; it is never an argument."
 	}
 	for _, step := range usage.Context.Path {
 		if step.Flag != nil && step.Flag.Name == "output" {
@@ -54,14 +54,18 @@ func reported(err error) *failure {
 	return f
 }
 
-// isCheck tells whether the arguments are those of key check.
-func isCheck(ctx *kong.Context) bool {
+// takesSecret tells whether the arguments are those of a command that asks
+// about a secret.
+func takesSecret(ctx *kong.Context) bool {
 	selected := ctx.Selected()
 	if selected == nil {
 		return false
 	}
-	_, ok := selected.Target.Addr().Interface().(*KeyCheck)
-	return ok
+	switch selected.Target.Addr().Interface().(type) {
+	case *KeyCheck, *Explain:
+		return true
+	}
+	return false
 }
 
 // minSecret is the shortest that a secret can be, in bytes.

@@ -89,21 +89,17 @@ func (c *restConn) request(ctx context.Context, method string, in proto.Message)
 	if !ok {
 		return nil, status.Errorf(codes.Unimplemented, "%s has no REST route here", method)
 	}
+	suffix, err := r.address(in)
+	if err != nil {
+		return nil, err
+	}
 	var body []byte
-	target := c.base + r.path
-	if r.verb == http.MethodGet {
-		suffix, err := readURL(r, in)
-		if err != nil {
-			return nil, err
-		}
-		target = c.base + suffix
-	} else {
-		var err error
+	if r.hasBody() {
 		if body, err = protojson.Marshal(in); err != nil {
 			return nil, status.Errorf(codes.InvalidArgument, "the request has no JSON form: %v", err)
 		}
 	}
-	req, err := http.NewRequestWithContext(ctx, r.verb, target, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, r.verb, c.base+suffix, bytes.NewReader(body))
 	if err != nil {
 		return nil, status.Errorf(codes.InvalidArgument, "the request has no HTTP form: %v", err)
 	}

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -20,17 +21,13 @@ func mayRepeat(method string, attempt int, err error) bool {
 	if attempt >= maxRetries || status.Code(err) != codes.Unavailable {
 		return false
 	}
-	switch method {
-	case pb.KeyService_GetKey_FullMethodName,
-		pb.KeyService_ListKeys_FullMethodName,
-		pb.DirectoryService_GetTenant_FullMethodName,
-		pb.DirectoryService_GetUser_FullMethodName,
-		pb.AuditService_ListAuditEvents_FullMethodName,
-		pb.AuditService_VerifyAuditChain_FullMethodName,
-		pb.AuditService_GetAuditHead_FullMethodName:
+	// An explanation is a read whose question may hold a secret, which no
+	// address may: it is no GET.
+	if method == pb.DirectoryService_Explain_FullMethodName {
 		return true
 	}
-	return false
+	r, ok := routeOf(method)
+	return ok && r.verb == http.MethodGet
 }
 
 // pauseAfter is how long to wait before the next attempt: 100, 200, 400 ms.

@@ -28,3 +28,12 @@ func (s *Span) UnmarshalText(text []byte) error {
 	*s = Span(d)
 	return nil
 }
+
+// String writes the span as it is read.
+func (s Span) String() string {
+	const day = 24 * time.Hour
+	if d := time.Duration(s); d%day != 0 || d == 0 {
+		return d.String()
+	}
+	return strconv.FormatInt(int64(time.Duration(s)/day), 10) + "d"
+}

@@ -3,17 +3,29 @@ package client
 import (
 	"context"
 	"encoding/hex"
+	"fmt"
 	"io"
 
-	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/proto"
 
 	pb "github.com/keystile/keystile/api/keystile/v1"
 )
 
 // Writing stands beside whatever a command writes.
 type Writing struct {
-	RequestID    string `name:"request-id" placeholder:"ID" group:"Writing:" help:"Names this write, so that giving the same command again within a day does nothing more. Generated when absent."`
-	ValidateOnly bool   `group:"Writing:" help:"Check everything and write nothing."`
+	RequestID string `name:"request-id" placeholder:"ID" group:"Writing:" help:"Names this write, so that giving the same command again within a day does nothing more. Generated when absent."`
+	DryRun
+}
+
+// DryRun stands beside writes that need no id: to give such a command again
+// does nothing more.
+type DryRun struct {
+	ValidateOnly bool `group:"Writing:" help:"Check everything and write nothing."`
+}
+
+// Taking is how much a deletion may take along.
+type Taking struct {
+	Cascade bool `group:"Writing:" help:"Take along what hangs on it; without this the deletion is refused where something does."`
 }
 
 // Guard keeps a write from overwriting somebody else's.
@@ -41,9 +53,20 @@ func (w *Writing) outcome(err error, also string) error {
 		return err
 	}
 	f := failureOf(err)
-	switch f.code {
-	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled, codes.Unknown, codes.Internal:
+	if f.open() {
 		f.repeat = "Whether it took effect is open; the same command with --request-id " + w.RequestID + also + " does it once at most."
+	}
+	return f
+}
+
+// outcomeOf is outcome for a write without an id.
+func (d *DryRun) outcomeOf(err error) error {
+	if err == nil || d.ValidateOnly {
+		return err
+	}
+	f := failureOf(err)
+	if f.open() {
+		f.repeat = "Whether it took effect is open; look, or give the command again: it does nothing twice."
 	}
 	return f
 }
@@ -64,6 +87,12 @@ func (s *session) noteOf(text string) {
 	if text != "" {
 		s.note("Note: %s", clean(text))
 	}
+}
+
+// wrote shows the result of a write, and passes on its note.
+func (s *session) wrote(note string, res proto.Message, text fmt.Stringer) error {
+	s.noteOf(note)
+	return s.print(res, text)
 }
 
 // changed carries out an operation that makes no secret, and shows the key.

@@ -115,6 +115,9 @@ func flags(node *kong.Node) []string {
 	for _, group := range node.AllFlags(true) {
 		for _, f := range group {
 			out = append(out, described("--"+f.Name, f.Help))
+			if f.Tag.Negatable != "" {
+				out = append(out, described("--no-"+f.Name, f.Help))
+			}
 		}
 	}
 	return out

@@ -19,7 +19,7 @@ type example struct {
 			Output string `short:"o" enum:"text,json" default:"text"`
 			File   string `type:"path"`
 			Mood   mood
-			Force  bool
+			Force  bool   `negatable:""`
 			Secret string `hidden:""`
 			Name   string `arg:"" optional:""`
 			What   string `arg:"" optional:"" enum:"this,that" default:"this"`
@@ -43,9 +43,9 @@ func TestCandidates(t *testing.T) {
 		{"group ma", "make"},
 		{"group x", ""},
 		{"nonsense ", "group completion"},
-		{"group make --", "--help --shared --output --file --mood --force"},
+		{"group make --", "--help --shared --output --file --mood --force --no-force"},
 		{"group make --f", "--file --force"},
-		{"group make -", "--help --shared --output --file --mood --force"},
+		{"group make -", "--help --shared --output --file --mood --force --no-force"},
 		{"group mend --", "--help --shared"},
 		{"group make --output ", "text json"},
 		{"group make --output j", "json"},
@@ -61,6 +61,8 @@ func TestCandidates(t *testing.T) {
 		{"group make --force ", ""},
 		{"group make name ", "this that"},
 		{"group make --force name th", "this that"},
+		{"group make --no-force name th", "this that"},
+		{"group make --no", "--no-force"},
 		{"group --shared v make -- --", ""},
 		{"group fix --s", "--shared"},
 		{"completion ", "bash zsh fish"},
