@@ -120,6 +120,7 @@ func TestTenantsLife(t *testing.T) {
 	h.clock.Move(31 * 24 * time.Hour)
 	h.call(200, "POST", "/v1/tenants:purge", h.root, nil)
 	h.hosts("beta", "api.acme.test")
+	h.call(409, "POST", "/v1/tenants", h.root, object{"tenant": object{"id": "acme"}})
 	h.call(400, "POST", "/v1/tenants/system:suspend", h.root, nil)
 	h.call(400, "DELETE", "/v1/tenants/system?cascade=true", h.root, nil)
 }

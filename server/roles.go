@@ -21,6 +21,9 @@ func (d *DirectoryServer) GetRole(ctx context.Context, req *pb.GetRoleRequest) (
 		return nil, err
 	}
 	if r, ok := access.BuiltInRole(ref.ID); ok {
+		if _, err := d.service.store.GetTenant(ctx, ref.TenantID); err != nil {
+			return nil, tenantFault(err)
+		}
 		return &pb.GetRoleResponse{Role: builtInToProto(ref.TenantID, r)}, nil
 	}
 	r, err := d.service.store.GetRole(ctx, ref)

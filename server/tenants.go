@@ -2,9 +2,12 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
+
+	"google.golang.org/grpc/codes"
 
 	pb "github.com/keystile/keystile/api/keystile/v1"
 	"github.com/keystile/keystile/server/access"
@@ -70,6 +73,9 @@ func (d *DirectoryServer) CreateTenant(ctx context.Context, req *pb.CreateTenant
 	if err != nil {
 		return nil, err
 	}
+	if err := s.neverUsed(ctx, t.ID); err != nil {
+		return nil, err
+	}
 	out := &pb.CreateTenantResponse{}
 	w := &directoryWrite{
 		service: s, caller: caller, requestID: req.GetRequestId(), dryRun: req.GetValidateOnly(), request: req, reply: out,
@@ -91,6 +97,24 @@ func (d *DirectoryServer) CreateTenant(ctx context.Context, req *pb.CreateTenant
 	}
 	out.Note, out.Revision = r.note, r.revision
 	return out, nil
+}
+
+// neverUsed refuses the id of a tenant that was purged: its audit trail is still
+// there, and is not the new tenant's to read or to continue.
+func (s *Service) neverUsed(ctx context.Context, id string) error {
+	if _, err := s.store.GetTenant(ctx, id); !errors.Is(err, storage.ErrNotFound) {
+		// Who is there already is the store's to tell, and the request id's.
+		return nil
+	}
+	head, err := s.store.AuditHead(ctx, id)
+	if err != nil {
+		return fmt.Errorf("looking for an earlier tenant of this id: %w", err)
+	}
+	if head.Sequence > 0 {
+		return &Fault{Code: codes.AlreadyExists, Reason: reasonExists,
+			Message: "a tenant of this id was purged, and its audit trail remains; choose another id"}
+	}
+	return nil
 }
 
 // UpdateTenant changes what a mask names; hosts are the operator's to set.

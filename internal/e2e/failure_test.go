@@ -63,10 +63,11 @@ func TestKillDuringWrites(t *testing.T) {
 			if v := again.call("GET", "/v1/auditEvents:verify?tenantId=acme", root, nil); v["complete"] != true {
 				t.Errorf("the audit chain: %v", v)
 			}
-			// Every key has its event, acknowledged or not: neither exists alone.
+			// Every key has its event, acknowledged or not: neither exists alone. The
+			// tenant and its user have theirs.
 			keys := count(again, "/v1/keys?tenantId=acme&pageSize=1000", root, "keys")
 			events := count(again, "/v1/auditEvents?tenantId=acme&pageSize=1000", root, "auditEvents")
-			if events != keys+1 {
+			if events != keys+2 {
 				t.Errorf("%d keys and %d events", keys, events)
 			}
 			t.Logf("%d keys acknowledged, %d stored", len(acknowledged), keys)

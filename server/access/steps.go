@@ -126,7 +126,7 @@ func refuseMalformed(c *call) Reason {
 		return NoReason
 	case Mistyped:
 		// A foreign key may look like ours by chance: known is known.
-		if c.grant.Key != nil {
+		if refuseUnknown(c) == NoReason {
 			return NoReason
 		}
 	case Missing, Malformed:
