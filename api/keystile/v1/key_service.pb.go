@@ -636,7 +636,7 @@ func (x *CreateKey) GetValidateOnly() bool {
 }
 
 // UpdateKey changes what update_mask names: display_name, scopes,
-// allowed_cidrs, labels, start_time, expire_time.
+// allowed_cidrs, labels, start_time, expire_time, apis.
 type UpdateKey struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// key.id names the key; only the masked fields are read beside it.
