@@ -9,9 +9,9 @@ import (
 )
 
 // update puts changes in place: what is gone goes, what was written comes.
-func (s *state) update(records *storage.Records, gone []storage.ChangeRef) {
-	rerouted := map[string]bool{}
-	s.forget(gone, rerouted)
+// routes are those that nextRoutes has made of the same changes.
+func (s *state) update(records *storage.Records, gone []storage.ChangeRef, routes map[string]*access.Routes) {
+	s.forget(gone)
 	for _, t := range records.Tenants {
 		s.tenants[t.ID] = t
 		s.owners.Set(t.ID, t.Hosts)
@@ -31,26 +31,49 @@ func (s *state) update(records *storage.Records, gone []storage.ChangeRef) {
 			s.apis[a.TenantID] = make(map[string]*storage.API)
 		}
 		s.apis[a.TenantID][a.ID] = a
-		rerouted[a.TenantID] = true
 	}
 	for _, sub := range records.Subscriptions {
 		s.dropSubscription(sub.ID)
 		s.addSubscription(sub)
 	}
-	for tenant := range rerouted {
-		s.reroute(tenant)
+	for tenant, r := range routes {
+		if r == nil {
+			delete(s.routes, tenant)
+			continue
+		}
+		s.routes[tenant] = r
 	}
 }
 
-// reroute makes a tenant's routes anew. A route that can't be used matches
+// nextRoutes makes the routes of the tenants whose APIs changes touch; nil where
+// no API is left. It only reads: making the routes of a large tenant takes
+// milliseconds, in which checks must go on. A route that can't be used matches
 // nothing, and stops no other.
-func (s *state) reroute(tenant string) {
-	apis := slices.Collect(maps.Values(s.apis[tenant]))
-	if len(apis) == 0 {
-		delete(s.routes, tenant)
-		return
+func (s *state) nextRoutes(records *storage.Records, gone []storage.ChangeRef) map[string]*access.Routes {
+	apis := map[string]map[string]*storage.API{}
+	touched := func(tenant string) map[string]*storage.API {
+		if apis[tenant] == nil {
+			apis[tenant] = map[string]*storage.API{}
+			maps.Copy(apis[tenant], s.apis[tenant])
+		}
+		return apis[tenant]
 	}
-	s.routes[tenant], _ = access.NewRoutes(apis)
+	for _, ref := range gone {
+		if ref.Kind == storage.ChangeAPI {
+			delete(touched(ref.TenantID), ref.ID)
+		}
+	}
+	for _, a := range records.APIs {
+		touched(a.TenantID)[a.ID] = a
+	}
+	out := make(map[string]*access.Routes, len(apis))
+	for tenant, left := range apis {
+		out[tenant] = nil
+		if len(left) > 0 {
+			out[tenant], _ = access.NewRoutes(slices.Collect(maps.Values(left)))
+		}
+	}
+	return out
 }
 
 // addKey leaves deleted keys out: their secrets are unknown from now on.
@@ -103,7 +126,7 @@ func (s *state) dropSubscription(id string) {
 	s.subscribed[who] = left
 }
 
-func (s *state) forget(gone []storage.ChangeRef, rerouted map[string]bool) {
+func (s *state) forget(gone []storage.ChangeRef) {
 	for _, ref := range gone {
 		switch ref.Kind {
 		case storage.ChangeTenant:
@@ -117,7 +140,6 @@ func (s *state) forget(gone []storage.ChangeRef, rerouted map[string]bool) {
 			s.dropKey(ref.ID)
 		case storage.ChangeAPI:
 			delete(s.apis[ref.TenantID], ref.ID)
-			rerouted[ref.TenantID] = true
 		case storage.ChangeSubscription:
 			s.dropSubscription(ref.ID)
 		}

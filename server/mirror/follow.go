@@ -113,9 +113,12 @@ func (m *Mirror) Sync(ctx context.Context) error {
 
 // advance applies changes so that a reader sees all of them or none.
 func (m *Mirror) advance(began time.Time, changes *storage.Changes) {
+	// Syncs run one at a time and nothing else changes the state, so that it can
+	// be read here without the lock.
+	routes := m.state.nextRoutes(&changes.Records, changes.Gone)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.state.update(&changes.Records, changes.Gone)
+	m.state.update(&changes.Records, changes.Gone, routes)
 	m.arrive(began, changes.Now)
 }
 
@@ -126,7 +129,7 @@ func (m *Mirror) replace(ctx context.Context, began time.Time) (unreadable int, 
 		return 0, fmt.Errorf("taking a snapshot: %w", err)
 	}
 	fresh := newState()
-	fresh.update(&records, nil)
+	fresh.update(&records, nil, fresh.nextRoutes(&records, nil))
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.state = fresh

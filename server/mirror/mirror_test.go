@@ -333,3 +333,48 @@ func TestReadersSeeWholeChanges(t *testing.T) {
 	stop()
 	work.Wait()
 }
+
+// Routes follow their APIs: written, changed, removed.
+func TestRoutesFollowTheirAPIs(t *testing.T) {
+	records := acme()
+	records.Tenants[0].Hosts = []string{"acme.test"}
+	s := &source{records: records, now: storage.Position{StoreID: "a", Revision: 1}}
+	m := synced(t, s, mirror.Options{})
+	found := func(path string) string {
+		t.Helper()
+		aim := access.NewAim("", storage.APIRef{}, &access.HTTPCall{Method: "GET", Host: "acme.test", Path: path})
+		g, _ := m.Lookup(storage.Digest{1}, &aim)
+		if g.Target.API == nil {
+			return ""
+		}
+		return g.Target.API.ID
+	}
+	change := func(c storage.Changes) {
+		t.Helper()
+		s.set(func(s *source) { s.pending = c; s.now.Revision++ })
+		if err := m.Sync(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	api := func(id, path string) storage.Changes {
+		return storage.Changes{Records: storage.Records{APIs: []*storage.API{{TenantID: "acme", ID: id, State: storage.APIPublished,
+			Routes: []storage.Route{{Hosts: []string{"*"}, Methods: []string{"GET"}, Path: path}}}}}}
+	}
+	change(api("one", "/one/**"))
+	change(api("two", "/two/**"))
+	if found("/one/x") != "one" || found("/two/x") != "two" {
+		t.Error("written APIs are not found")
+	}
+	change(api("one", "/uno/**"))
+	if found("/one/x") != "" || found("/uno/x") != "one" || found("/two/x") != "two" {
+		t.Error("a changed API is found by its old routes")
+	}
+	change(storage.Changes{Gone: []storage.ChangeRef{{Kind: storage.ChangeAPI, TenantID: "acme", ID: "one"}}})
+	if found("/uno/x") != "" || found("/two/x") != "two" {
+		t.Error("a removed API is found, or took another along")
+	}
+	change(storage.Changes{Gone: []storage.ChangeRef{{Kind: storage.ChangeAPI, TenantID: "acme", ID: "two"}}})
+	if found("/two/x") != "" {
+		t.Error("the last removed API is found")
+	}
+}
