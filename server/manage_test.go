@@ -285,6 +285,12 @@ func TestEtagAndValidateOnly(t *testing.T) {
 		t.Errorf("mask of an output field: %s", got)
 	}
 	h.call(400, "PATCH", "/v1/keys/"+id, h.root, object{"key": object{}})
+	if got := fields(h.call(400, "PATCH", "/v1/keys/"+id, h.root, object{"key": object{"displayName": "x", "state": "ACTIVE"}})); got != "[key.state]" {
+		t.Errorf("an output field without a mask: %s", got)
+	}
+	if got := fields(h.call(400, "PATCH", "/v1/keys/"+id, h.root, object{"key": object{"displayName": "x", "tenantId": "system", "userId": "bo"}})); got != "[key.tenantId key.userId]" {
+		t.Errorf("moving a key: %s", got)
+	}
 }
 
 func TestPages(t *testing.T) {

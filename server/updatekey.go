@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	pb "github.com/keystile/keystile/api/keystile/v1"
 	"github.com/keystile/keystile/storage"
 )
@@ -62,6 +64,12 @@ func (o updateKey) validate(v *violations, now time.Time) {
 		}
 	}
 	readKeyFields(v, key)
+	if len(o.req.GetUpdateMask().GetPaths()) == 0 && key != nil {
+		// Without a mask all that is given is meant to be changed.
+		given, _ := proto.Clone(key).(*pb.Key)
+		given.Id = ""
+		outputOnly(v, given)
+	}
 	if slices.Contains(mask, "expire_time") {
 		wantFuture(v, "key.expireTime", key.GetExpireTime(), now)
 	}
@@ -80,6 +88,12 @@ func (o updateKey) apply(w *keyWork, before *storage.Key) (result, error) {
 	fields := readKeyFields(&v, o.req.GetKey())
 	for _, path := range o.mask() {
 		fields[path](after)
+	}
+	if t := o.req.GetKey().GetTenantId(); t != "" && t != before.TenantID {
+		v.add("key.tenantId", "is not the key's tenant, which can't be changed")
+	}
+	if u := o.req.GetKey().GetUserId(); u != "" && u != before.UserID {
+		v.add("key.userId", "is not the key's user, who can't be changed")
 	}
 	wantOrder(&v, "key.expireTime", after.StartTime, after.ExpireTime)
 	if err := v.err(); err != nil {

@@ -162,6 +162,9 @@ func (d *DirectoryServer) UpdateUser(ctx context.Context, req *pb.UpdateUserRequ
 		"display_name": in.GetDisplayName() != "", "kind": in.GetKind() != pb.User_KIND_UNSPECIFIED, "roles": len(in.GetRoles()) > 0,
 	}, userMask)
 	readUserFields(&v, in, &storage.User{}, mask)
+	if len(req.GetUpdateMask().GetPaths()) == 0 && in.GetState() != pb.User_STATE_UNSPECIFIED {
+		v.add("user.state", "is changed by suspend and activate; leave it out")
+	}
 	if err := v.err(); err != nil {
 		return nil, err
 	}
