@@ -1,11 +1,25 @@
 package server
 
-import "context"
+import (
+	"context"
+
+	"google.golang.org/grpc"
+)
 
 // What tests of this package's outside need of its inside.
 const RequestIDPrefixForTest = requestIDPrefix
 
 var EveryMethodHasPolicyForTest = everyMethodHasPolicy
+
+// StreamForTest runs the interceptor of streams.
+func (s *Service) StreamForTest(ss grpc.ServerStream, method string, next grpc.StreamHandler) error {
+	return s.stream(nil, ss, &grpc.StreamServerInfo{FullMethod: method}, next)
+}
+
+// LastResortForTest runs the outermost interceptor.
+func (s *Service) LastResortForTest(ctx context.Context, next grpc.UnaryHandler) (any, error) {
+	return s.lastResort(ctx, nil, &grpc.UnaryServerInfo{FullMethod: "/x/Y"}, next)
+}
 
 // FlushUsageForTest writes noted times of use at once.
 func (s *Service) FlushUsageForTest(ctx context.Context) { s.flushUsage(ctx) }

@@ -38,6 +38,7 @@ const (
 func NewGRPC(s *Service, h *health.Server, maxMessage int) (*grpc.Server, error) {
 	g := grpc.NewServer(
 		s.unary(),
+		grpc.ChainStreamInterceptor(s.stream),
 		grpc.MaxRecvMsgSize(maxMessage),
 		grpc.MaxHeaderListSize(maxHeaderList),
 		grpc.MaxConcurrentStreams(maxStreams),

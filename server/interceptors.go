@@ -28,7 +28,46 @@ const (
 // count and log it, turn what goes wrong into a wire error, catch panics, bound
 // its time, find out who calls. A handler never runs outside any of them.
 func (s *Service) unary() grpc.ServerOption {
-	return grpc.ChainUnaryInterceptor(s.observe, s.recoverPanic, s.bound, s.authorize)
+	return grpc.ChainUnaryInterceptor(s.lastResort, s.observe, s.recoverPanic, s.bound, s.authorize)
+}
+
+// lastResort keeps a panic in the other interceptors from ending the process.
+func (s *Service) lastResort(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (resp any, err error) {
+	defer func() {
+		if s.caught(ctx, info.FullMethod, recover()) {
+			resp, err = nil, errPanicked
+		}
+	}()
+	return next(ctx, req)
+}
+
+// stream lets only streams through that are open to everybody: nothing here
+// finds out who calls one.
+func (s *Service) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) (err error) {
+	defer func() {
+		if s.caught(ss.Context(), info.FullMethod, recover()) {
+			err = errPanicked
+		}
+	}()
+	if !policies[info.FullMethod].open {
+		return status.Error(codes.PermissionDenied, "this stream is open to nobody")
+	}
+	return next(srv, ss)
+}
+
+// errPanicked is what a caller is told of a panic that nothing else has caught.
+var errPanicked = status.Error(codes.Internal, "internal error")
+
+// caught notes a panic, if there was one. Its value may hold anything, and is
+// not logged.
+func (s *Service) caught(ctx context.Context, method string, panicked any) bool {
+	if panicked == nil {
+		return false
+	}
+	s.metrics.panics.Inc()
+	s.log.ErrorContext(ctx, "panic", "method", method, "request_id", requestIDFrom(ctx),
+		"panic", fmt.Sprintf("%T", panicked), "stack", string(debug.Stack()))
+	return true
 }
 
 // observe names the call, counts it, logs it, and maps its error.
@@ -59,6 +98,12 @@ func (s *Service) logCall(ctx context.Context, call *callInfo, code codes.Code, 
 	if p := policies[call.method]; p.check || p.open {
 		level = slog.LevelDebug
 	}
+	if fault != nil && (fault.Code == codes.Internal || fault.Code == codes.Unavailable) {
+		level = slog.LevelError
+	}
+	if !s.log.Enabled(ctx, level) {
+		return
+	}
 	attrs := []slog.Attr{
 		slog.String("request_id", call.requestID), slog.String("door", call.door),
 		slog.String("method", call.method), slog.String("code", code.String()),
@@ -71,8 +116,7 @@ func (s *Service) logCall(ctx context.Context, call *callInfo, code codes.Code, 
 	}
 	if fault != nil {
 		attrs = append(attrs, slog.String("reason", fault.Reason), slog.String("message", fault.Message))
-		if fault.Code == codes.Internal || fault.Code == codes.Unavailable {
-			level = slog.LevelError
+		if level == slog.LevelError {
 			attrs = append(attrs, slog.Any("cause", fault.cause))
 		}
 	}
@@ -82,10 +126,7 @@ func (s *Service) logCall(ctx context.Context, call *callInfo, code codes.Code, 
 // recoverPanic turns a panic into an internal error: never into an answer.
 func (s *Service) recoverPanic(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (resp any, err error) {
 	defer func() {
-		if p := recover(); p != nil {
-			s.metrics.panics.Inc()
-			s.log.ErrorContext(ctx, "panic", "method", info.FullMethod, "request_id", requestIDFrom(ctx),
-				"panic", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+		if s.caught(ctx, info.FullMethod, recover()) {
 			resp, err = nil, &Fault{Code: codes.Internal, Reason: reasonInternal, Message: "internal error"}
 		}
 	}()
