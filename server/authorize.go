@@ -10,13 +10,14 @@ import (
 	"google.golang.org/grpc/peer"
 
 	"github.com/keystile/keystile/server/access"
+	"github.com/keystile/keystile/server/rest"
 )
 
-// The metadata that the REST facade adds to a call. It is believed on the
-// in-process connection alone.
+// The metadata that the REST facade adds to a call. The source is believed on
+// the in-process connection alone.
 const (
-	mdSource    = "x-keystile-source"
-	mdRequestID = "x-request-id"
+	mdSource    = rest.MetadataSource
+	mdRequestID = rest.MetadataRequestID
 )
 
 // authorize lets a call pass to its handler only when the policy of its method

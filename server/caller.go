@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	"github.com/keystile/keystile/server/access"
+	"github.com/keystile/keystile/server/rest"
 	"github.com/keystile/keystile/storage"
 )
 
@@ -43,7 +44,7 @@ func (c *Caller) everywhere() bool {
 // scheme, or x-api-key. Two different ones are malformed, whatever their order.
 func credential(md metadata.MD) access.Secret {
 	found := ""
-	for _, value := range md.Get("authorization") {
+	for _, value := range md.Get(rest.MetadataAuthorization) {
 		scheme, token, _ := strings.Cut(value, " ")
 		token = strings.Trim(token, " ")
 		if !strings.EqualFold(scheme, "Bearer") || token == "" || found != "" && found != token {
@@ -51,7 +52,7 @@ func credential(md metadata.MD) access.Secret {
 		}
 		found = token
 	}
-	for _, value := range md.Get("x-api-key") {
+	for _, value := range md.Get(rest.MetadataAPIKey) {
 		if value == "" || found != "" && found != value {
 			return malformed()
 		}
