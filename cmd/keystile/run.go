@@ -27,6 +27,7 @@ func (p *process) run(parent context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	p.log.Info("listening", "grpc", listeners[0].Addr().String(), "http", listeners[1].Addr().String(), "ops", listeners[2].Addr().String())
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(signals)

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -66,12 +65,13 @@ type server struct {
 	done           chan struct{}
 }
 
-// launch starts serve on free ports and returns at once.
+// launch starts serve on ports that the kernel chooses, and returns as soon as
+// it listens, or has ended.
 func launch(t *testing.T, args ...string) *server {
 	t.Helper()
-	s := &server{t: t, grpc: freeAddr(t), web: freeAddr(t), ops: freeAddr(t), done: make(chan struct{})}
+	s := &server{t: t, done: make(chan struct{})}
 	s.cmd = exec.CommandContext(t.Context(), binary, append([]string{
-		"serve", "--grpc-listen", s.grpc, "--http-listen", s.web, "--ops-listen", s.ops, "--drain-delay", "300ms",
+		"serve", "--grpc-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--drain-delay", "300ms",
 	}, args...)...)
 	s.cmd.Stdout, s.cmd.Stderr = &s.out, &s.log
 	s.cmd.Env = environment()
@@ -87,7 +87,24 @@ func launch(t *testing.T, args ...string) *server {
 			t.Logf("log of %s:\n%s", s.web, s.log.String())
 		}
 	})
+	for deadline := time.Now().Add(30 * time.Second); !s.listens() && !s.ended(20*time.Millisecond); {
+		if time.Now().After(deadline) {
+			t.Fatal("it neither listens nor ends")
+		}
+	}
 	return s
+}
+
+// listens reads from the log where the server listens, once it does.
+func (s *server) listens() bool {
+	for line := range strings.SplitSeq(s.log.String(), "\n") {
+		var entry struct{ Msg, GRPC, HTTP, Ops string }
+		if json.Unmarshal([]byte(line), &entry) == nil && entry.Msg == "listening" {
+			s.grpc, s.web, s.ops = entry.GRPC, entry.HTTP, entry.Ops
+			return true
+		}
+	}
+	return false
 }
 
 // serve starts serve and waits until it is ready.
@@ -106,16 +123,6 @@ func environment() []string {
 		}
 	}
 	return out
-}
-
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
 }
 
 func (s *server) ready(within time.Duration) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"math/rand/v2"
 	"net"
 	"regexp"
 	"strconv"
@@ -38,9 +39,8 @@ func freePorts(ctx context.Context) (ports, error) {
 			_ = l.Close()
 		}
 	}()
-	var config net.ListenConfig
 	for _, l := range listeners() {
-		free, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
+		free, err := listenAside(ctx)
 		if err != nil {
 			return ports{}, err
 		}
@@ -62,4 +62,20 @@ func freePorts(ctx context.Context) (ports, error) {
 // move rewrites the default ports in a text.
 func (p ports) move(text string) string {
 	return defaultPort.ReplaceAllStringFunc(text, func(port string) string { return p.replace[port] })
+}
+
+// listenAside finds a port below those that the system gives to clients: the
+// server takes it only after its build, and nobody must have it by then.
+func listenAside(ctx context.Context) (net.Listener, error) {
+	const lowest, count, tries = 20000, 10000, 100
+	var config net.ListenConfig
+	var err error
+	for range tries {
+		var l net.Listener
+		port := lowest + rand.IntN(count) //nolint:gosec // any free one will do
+		if l, err = config.Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
+			return l, nil
+		}
+	}
+	return nil, err
 }
