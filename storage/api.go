@@ -41,10 +41,12 @@ type API struct {
 	SunsetTime    time.Time
 	// SubscriptionRequired wants a subscription even inside the same tenant.
 	SubscriptionRequired bool
-	Routes               []Route
-	Version              int64
-	CreateTime           time.Time
-	UpdateTime           time.Time
+	// AllowPreflight lets CORS preflights through, which carry no key.
+	AllowPreflight bool
+	Routes         []Route
+	Version        int64
+	CreateTime     time.Time
+	UpdateTime     time.Time
 }
 
 // Ref names the API.

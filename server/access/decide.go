@@ -12,6 +12,9 @@ import (
 func Decide(now time.Time, g Grant, req Request) Verdict {
 	var missing Lack
 	c := call{now: now, grant: &g, request: &req, missing: &missing}
+	if c.openPreflight() {
+		return Verdict{Reason: Allowed}
+	}
 	for s := stepPresent; s <= lastStep; s++ {
 		if !c.asks(s) {
 			continue
@@ -21,6 +24,16 @@ func Decide(now time.Time, g Grant, req Request) Verdict {
 		}
 	}
 	return Verdict{Reason: Allowed, Warnings: warnings(now, &g)}
+}
+
+// openPreflight tells whether the call is a CORS preflight to an API that lets
+// those through. A browser sends no credential with one (Fetch standard, "CORS
+// protocol and credentials"), and it reaches nothing but the answer to what the
+// browser may ask for. One that does carry a credential is judged by it.
+func (c *call) openPreflight() bool {
+	aim, api := &c.request.Aim, c.grant.Target.API
+	return c.request.Form == Missing && c.grant.Key == nil && aim.Preflight != "" && !aim.Malformed &&
+		api != nil && api.AllowPreflight && answers(api, c.now)
 }
 
 func warnings(now time.Time, g *Grant) []Warning {

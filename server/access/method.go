@@ -5,9 +5,12 @@ import "strings"
 // anyMethod is the method of a route that takes every method.
 const anyMethod = "*"
 
+// methodOptions is what preflights are sent by.
+const methodOptions = "OPTIONS"
+
 // SafeMethod tells whether a method only reads.
 func SafeMethod(method string) bool {
-	return method == "GET" || method == "HEAD" || method == "OPTIONS"
+	return method == "GET" || method == "HEAD" || method == methodOptions
 }
 
 // ValidMethod tells whether text can be a request's method: a token (RFC 9110
@@ -30,3 +33,12 @@ func ValidMethod(text string) bool {
 // ValidRouteMethod tells whether text can be a route's method: a request's, or
 // "*" for all.
 func ValidRouteMethod(text string) bool { return text == anyMethod || ValidMethod(text) }
+
+// DefaultPermission is what a call to an API takes unless a route says more:
+// "<api>.read" by a safe method, "<api>.write" by any other.
+func DefaultPermission(apiID, method string) string {
+	if SafeMethod(method) {
+		return apiID + ".read"
+	}
+	return apiID + ".write"
+}

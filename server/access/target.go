@@ -9,6 +9,13 @@ type HTTPCall struct {
 	Host   string
 	// Path is the request target with its query, undecoded.
 	Path string
+	// Unrouted is true when the gateway has said which permission is asked. The
+	// request is then not matched to routes; what stays is that it must be
+	// readable in one way only, and that guests may only read.
+	Unrouted bool
+	// Preflight is the method that a CORS preflight asks for
+	// (Access-Control-Request-Method); empty when the request is none.
+	Preflight string
 }
 
 // Aim is what a question is about beyond the key: an API by name, an HTTP
@@ -25,24 +32,41 @@ type Aim struct {
 	// HTTP is true when a request is asked for; the rest is its, as it was read.
 	HTTP      bool
 	Malformed bool
+	Unrouted  bool
 	Method    string
 	Host      string
 	Path      Path
+	// Preflight is the method that a CORS preflight asks for; empty for all other
+	// requests. Its route is the one of that method.
+	Preflight string
 }
 
 // NewAim reads what is asked for. A request that could be read in more than one
 // way is not repaired: its aim is malformed.
 func NewAim(tenant string, api storage.APIRef, call *HTTPCall) Aim {
-	a := Aim{Tenant: tenant, API: api, Asked: api.ID != "" || call != nil}
+	a := Aim{Tenant: tenant, API: api, Asked: api.ID != ""}
 	if call == nil {
 		return a
 	}
 	var hostOK, pathOK bool
-	a.HTTP, a.Method = true, call.Method
+	a.HTTP, a.Unrouted, a.Method = true, call.Unrouted, call.Method
+	a.Asked = a.Asked || !a.Unrouted
 	a.Host, hostOK = ReadHost(call.Host)
 	a.Path, pathOK = ReadPath(call.Path)
 	a.Malformed = !hostOK || !pathOK || !ValidMethod(call.Method)
+	if call.Method == methodOptions {
+		a.Preflight = call.Preflight
+	}
 	return a
+}
+
+// RoutedMethod is the method by which the aim's route is found: a preflight's is
+// the one it asks for.
+func (a *Aim) RoutedMethod() string {
+	if a.Preflight != "" {
+		return a.Preflight
+	}
+	return a.Method
 }
 
 // Target is what an aim leads to. The zero Target leads nowhere.

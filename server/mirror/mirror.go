@@ -97,6 +97,13 @@ func (m *Mirror) LookupID(keyID string, aim *access.Aim) (access.Grant, bool) {
 	return m.state.grant(place{key, 0}, aim), true
 }
 
+// LookupTarget gives what an aim leads to, for a call without a key.
+func (m *Mirror) LookupTarget(aim *access.Aim) access.Target {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.state.target(nil, aim)
+}
+
 // Freshness says how old the copy is.
 type Freshness struct {
 	// Age is the time since the last successful sync began.

@@ -89,7 +89,7 @@ func (s *state) rolesOf(u *storage.User) []access.Role {
 	return out
 }
 
-// target finds what an aim leads to, for a key.
+// target finds what an aim leads to, for a key; without one, for nobody.
 func (s *state) target(key *storage.Key, aim *access.Aim) access.Target {
 	var t access.Target
 	if aim.API.ID != "" {
@@ -104,6 +104,9 @@ func (s *state) target(key *storage.Key, aim *access.Aim) access.Target {
 	if owner := s.tenants[t.API.TenantID]; owner == nil || owner.State != storage.TenantActive {
 		return access.Target{}
 	}
+	if key == nil {
+		return t
+	}
 	t.Subscriptions = s.subscribed[subscriber{t.API.Ref(), key.User()}]
 	if whole := s.subscribed[subscriber{t.API.Ref(), storage.UserRef{TenantID: key.TenantID}}]; len(whole) > 0 {
 		t.Subscriptions = append(slices.Clip(t.Subscriptions), whole...)
@@ -117,7 +120,7 @@ func (s *state) named(key *storage.Key, aim *access.Aim) *storage.API {
 	if tenant == "" {
 		tenant = aim.Tenant
 	}
-	if tenant == "" {
+	if tenant == "" && key != nil {
 		tenant = key.TenantID
 	}
 	return s.apis[tenant][aim.API.ID]
@@ -125,12 +128,17 @@ func (s *state) named(key *storage.Key, aim *access.Aim) *storage.API {
 
 // matched finds the API of a request: among the routes of the tenant that is
 // named, or that the host belongs to. When an API is named too, the route must
-// be one of it.
+// be one of it; an API that has no routes takes every request, for the permission
+// of its method.
 func (s *state) matched(aim *access.Aim, named *storage.API) access.Target {
 	tenant := aim.Tenant
 	switch {
 	case aim.Malformed || aim.API.ID != "" && named == nil:
 		return access.Target{}
+	case aim.Unrouted:
+		return access.Target{API: named}
+	case named != nil && len(named.Routes) == 0:
+		return access.Target{API: named, Permission: access.DefaultPermission(named.ID, aim.RoutedMethod())}
 	case named != nil:
 		tenant = named.TenantID
 	case tenant == "":
@@ -140,7 +148,7 @@ func (s *state) matched(aim *access.Aim, named *storage.API) access.Target {
 	if routes == nil {
 		return access.Target{}
 	}
-	m, ok := routes.Match(aim.Host, aim.Method, aim.Path)
+	m, ok := routes.Match(aim.Host, aim.RoutedMethod(), aim.Path)
 	if !ok || named != nil && m.API != named {
 		return access.Target{}
 	}
