@@ -39,14 +39,18 @@ func noteCaller(ctx context.Context, c *Caller) { callInfoFrom(ctx).caller = c }
 
 // The doors, as metrics and logs name them.
 const (
-	doorGRPC = "grpc"
-	doorREST = "rest"
+	doorGRPC  = "grpc"
+	doorREST  = "rest"
+	doorEnvoy = "ext_authz"
 )
 
 // describe reads what is known of a call from its context.
 func (s *Service) describe(ctx context.Context, method string) *callInfo {
 	md, _ := metadata.FromIncomingContext(ctx)
 	info := &callInfo{method: method, door: doorGRPC}
+	if policies[method].gateway {
+		info.door = doorEnvoy
+	}
 	if p, ok := peer.FromContext(ctx); ok && p.Addr != nil && inProcess(p) {
 		info.door = doorREST
 	}
@@ -55,10 +59,19 @@ func (s *Service) describe(ctx context.Context, method string) *callInfo {
 	}
 	if ids := md.Get(mdRequestID); len(ids) == 1 && validRequestID(ids[0]) {
 		info.requestID = ids[0]
-	} else if id, err := newID(s.random, requestIDPrefix); err == nil {
-		info.requestID = id
+	} else {
+		info.requestID = s.newRequestID()
 	}
 	return info
+}
+
+// newRequestID names a call whose client did not; empty without randomness.
+func (s *Service) newRequestID() string {
+	id, err := newID(s.random, requestIDPrefix)
+	if err != nil {
+		return ""
+	}
+	return id
 }
 
 // validRequestID keeps what clients choose harmless in logs and headers.

@@ -30,13 +30,18 @@ type Question struct {
 
 // request gives the question as the decision takes it.
 func (q *Question) request() access.Request {
-	return access.Request{
+	r := access.Request{
 		Form:       q.Secret.Form(),
 		Permission: q.Permission,
 		ClientIP:   q.ClientIP,
 		KeyTenant:  q.KeyTenant,
 		Aim:        access.NewAim(q.Tenant, q.API, q.Call),
 	}
+	if r.Form != access.Missing {
+		// Whoever presents a key is judged by it, by the method that is in use.
+		r.Aim.Preflight = ""
+	}
+	return r
 }
 
 // Answer is the verdict with the evidence it rests on. The zero Answer denies.
@@ -47,6 +52,10 @@ type Answer struct {
 	Freshness  mirror.Freshness
 }
 
+// identified tells whether the answer may say whose key it was, and there is one:
+// a preflight is let through without.
+func (a *Answer) identified() bool { return a.Verdict.Reason.Identified() && a.Grant.Key != nil }
+
 // Check decides one call from memory, and notes it: an allowed one as a use of
 // its key, a refusal so that it can be explained. A refusal is an Answer; an
 // error means that nothing could be decided, and is never to be taken for either.
@@ -56,9 +65,10 @@ func (s *Service) Check(ctx context.Context, q Question) (Answer, error) {
 		return Answer{}, err
 	}
 	switch {
+	case !a.identified():
 	case a.Verdict.Allowed():
 		s.usage.note(a.Grant.Key, s.now())
-	case a.Verdict.Reason.Identified():
+	default:
 		s.decisions.note(newDecision(&a, &q, s.now()))
 	}
 	return a, nil
@@ -92,7 +102,10 @@ func (s *Service) decide(ctx context.Context, q Question) (Answer, error) {
 func (s *Service) judge(q Question) (access.Grant, access.Verdict) {
 	req := q.request()
 	var grant access.Grant
-	if req.Form == access.WellFormed || req.Form == access.Mistyped {
+	switch {
+	case req.Aim.Preflight != "":
+		grant.Target = s.keys.LookupTarget(&req.Aim)
+	case req.Form == access.WellFormed || req.Form == access.Mistyped:
 		grant, _ = s.peppers.Find(q.Secret, func(d storage.Digest) (access.Grant, bool) { return s.keys.Lookup(d, &req.Aim) })
 	}
 	return grant, access.Decide(s.now(), grant, req)

@@ -64,15 +64,11 @@ func (k *KeyServer) CheckKeys(ctx context.Context, req *pb.CheckKeysRequest) (*p
 	return out, nil
 }
 
-// answer decides a question within the caller's bounds: a caller that may not
-// act in other tenants learns nothing of their keys.
+// answer decides a question within the caller's bounds.
 func (k *KeyServer) answer(ctx context.Context, q Question) (*pb.CheckKeyResponse, error) {
 	s, door := k.service, callInfoFrom(ctx).door
-	if c := callerFrom(ctx); c.Grant.Key != nil && !c.everywhere() {
-		if q.KeyTenant != "" && q.KeyTenant != c.tenant() {
-			return nil, s.refuse(ctx, c, methodFrom(ctx), notFound("tenant"))
-		}
-		q.KeyTenant = c.tenant()
+	if c := callerFrom(ctx); !c.confine(&q) {
+		return nil, s.refuse(ctx, c, methodFrom(ctx), notFound("tenant"))
 	}
 	answer, err := s.Check(ctx, q)
 	if err != nil {
@@ -165,7 +161,7 @@ func (s *Service) verdictToProto(a *Answer) *pb.CheckKeyResponse {
 	for _, w := range a.Verdict.Warnings {
 		out.Warnings = append(out.Warnings, warningToProto(w))
 	}
-	if !r.Identified() {
+	if !a.identified() {
 		return out
 	}
 	out.Identity = identityToProto(a)

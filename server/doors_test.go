@@ -16,6 +16,7 @@ import (
 	pb "github.com/keystile/keystile/api/keystile/v1"
 	"github.com/keystile/keystile/server"
 	"github.com/keystile/keystile/server/access"
+	"github.com/keystile/keystile/server/gateway"
 	"github.com/keystile/keystile/storage"
 )
 
@@ -28,6 +29,9 @@ type asking struct {
 	// tenant, api and call are what is called; call is "METHOD HOST PATH".
 	tenant, apiTenant, api string
 	call                   string
+	// apiHostTenant is whose host a gateway sends a call to when only an API is
+	// named.
+	apiHostTenant string
 }
 
 // http splits the call.
@@ -60,10 +64,25 @@ type told struct {
 // line in doors.
 type door interface {
 	name() string
+	// carries tells whether a question can be put at the door at all.
+	carries(q asking) bool
 	ask(t *testing.T, h *house, q asking) told
+	// tells gives of an answer what the door tells of it.
+	tells(want told) told
 }
 
-func doors() []door { return []door{serviceDoor{}, grpcDoor{}, restDoor{}} }
+func doors() []door {
+	return []door{
+		serviceDoor{}, grpcDoor{}, restDoor{}, envoyDoor{},
+		httpDoor{gateway.ForwardAuthPath}, httpDoor{gateway.AuthRequestPath}, httpDoor{gateway.ExtAuthzPath},
+	}
+}
+
+// plainDoor carries every question, and tells everything.
+type plainDoor struct{}
+
+func (plainDoor) carries(asking) bool  { return true }
+func (plainDoor) tells(want told) told { return want }
 
 // byTable fills in what the table says of a reason.
 func byTable(a told) told {
@@ -75,7 +94,7 @@ func byTable(a told) told {
 	return a
 }
 
-type serviceDoor struct{}
+type serviceDoor struct{ plainDoor }
 
 func (serviceDoor) name() string { return "service" }
 
@@ -107,7 +126,7 @@ func (serviceDoor) ask(t *testing.T, h *house, q asking) told {
 	return byTable(out)
 }
 
-type grpcDoor struct{}
+type grpcDoor struct{ plainDoor }
 
 func (grpcDoor) name() string { return "gRPC" }
 
@@ -147,7 +166,7 @@ func fromProto(resp *pb.CheckKeyResponse) told {
 	})
 }
 
-type restDoor struct{}
+type restDoor struct{ plainDoor }
 
 func (restDoor) name() string { return "REST" }
 

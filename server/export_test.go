@@ -23,3 +23,15 @@ func (s *Service) LastResortForTest(ctx context.Context, next grpc.UnaryHandler)
 
 // FlushUsageForTest writes noted times of use at once.
 func (s *Service) FlushUsageForTest(ctx context.Context) { s.flushUsage(ctx) }
+
+// UnaryForTest runs a handler inside all interceptors, as the server does.
+func (s *Service) UnaryForTest(ctx context.Context, req any, method string, handler grpc.UnaryHandler) (any, error) {
+	chain := s.interceptors()
+	for i := len(chain) - 1; i >= 0; i-- {
+		intercept, next := chain[i], handler
+		handler = func(ctx context.Context, req any) (any, error) {
+			return intercept(ctx, req, &grpc.UnaryServerInfo{FullMethod: method}, next)
+		}
+	}
+	return handler(ctx, req)
+}

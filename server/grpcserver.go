@@ -3,6 +3,7 @@ package server
 import (
 	"time"
 
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
@@ -38,6 +39,7 @@ const (
 func NewGRPC(s *Service, h *health.Server, maxMessage int) (*grpc.Server, error) {
 	g := grpc.NewServer(
 		s.unary(),
+		grpc.ForceServerCodecV2(newCodec()),
 		grpc.ChainStreamInterceptor(s.stream),
 		grpc.MaxRecvMsgSize(maxMessage),
 		grpc.MaxHeaderListSize(maxHeaderList),
@@ -52,6 +54,7 @@ func NewGRPC(s *Service, h *health.Server, maxMessage int) (*grpc.Server, error)
 	pb.RegisterKeyServiceServer(g, NewKeyServer(s))
 	pb.RegisterDirectoryServiceServer(g, NewDirectoryServer(s))
 	pb.RegisterAuditServiceServer(g, NewAuditServer(s))
+	authv3.RegisterAuthorizationServer(g, NewEnvoyServer(s))
 	healthpb.RegisterHealthServer(g, h)
 	reflection.Register(g)
 	if err := everyMethodHasPolicy(g); err != nil {

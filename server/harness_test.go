@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http/httptest"
+	"net/netip"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/keystile/keystile/server"
 	"github.com/keystile/keystile/server/access"
+	"github.com/keystile/keystile/server/gateway"
 	"github.com/keystile/keystile/server/mirror"
 	"github.com/keystile/keystile/server/rest"
 	"github.com/keystile/keystile/storage"
@@ -94,6 +96,7 @@ func newHouse(t *testing.T, o houseOptions) *house {
 	h.service, err = server.NewService(server.Options{
 		Store: h.store, Keys: h.mirror, Peppers: o.peppers, CheckAuth: o.checkAuth,
 		Random: rand.Reader, Now: h.clock.Now, Logger: log,
+		Gateway: gateway.Options{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -142,7 +145,7 @@ func (h *house) open(log *slog.Logger, o houseOptions) {
 		h.t.Fatal(err)
 	}
 	h.web = httptest.NewUnstartedServer(nil)
-	h.web.Config = server.NewHTTP(server.Paths(api, api), log)
+	h.web.Config = server.NewHTTP(server.Paths(server.NewGatewayDoors(h.service), api, api), log)
 	h.web.Start()
 	h.conn, err = grpc.NewClient(listener.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {

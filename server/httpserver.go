@@ -12,7 +12,8 @@ const (
 	readTimeout       = 15 * time.Second
 	writeTimeout      = 20 * time.Second
 	idleTimeout       = 2 * time.Minute
-	maxHeaderBytes    = 32 << 10
+	// A gateway sends all of its client's headers, and the path once more.
+	maxHeaderBytes = 72 << 10
 )
 
 // NewHTTP makes an HTTP server with every bound set. Its own complaints go to

@@ -27,8 +27,10 @@ const (
 // unary gives the interceptors in the order in which they run: name the call,
 // count and log it, turn what goes wrong into a wire error, catch panics, bound
 // its time, find out who calls. A handler never runs outside any of them.
-func (s *Service) unary() grpc.ServerOption {
-	return grpc.ChainUnaryInterceptor(s.lastResort, s.observe, s.recoverPanic, s.bound, s.authorize)
+func (s *Service) unary() grpc.ServerOption { return grpc.ChainUnaryInterceptor(s.interceptors()...) }
+
+func (s *Service) interceptors() []grpc.UnaryServerInterceptor {
+	return []grpc.UnaryServerInterceptor{s.lastResort, s.observe, s.recoverPanic, s.bound, s.authorize}
 }
 
 // lastResort keeps a panic in the other interceptors from ending the process.
@@ -36,6 +38,9 @@ func (s *Service) lastResort(ctx context.Context, req any, info *grpc.UnaryServe
 	defer func() {
 		if s.caught(ctx, info.FullMethod, recover()) {
 			resp, err = nil, errPanicked
+			if policies[info.FullMethod].gateway {
+				err = undecided(errPanicked).status("")
+			}
 		}
 	}()
 	return next(ctx, req)
@@ -87,6 +92,9 @@ func (s *Service) observe(ctx context.Context, req any, info *grpc.UnaryServerIn
 		return resp, nil
 	}
 	fault := faultOf(err)
+	if policies[info.FullMethod].gateway {
+		fault = undecided(err)
+	}
 	s.metrics.call(call, fault.Code, took)
 	s.logCall(ctx, call, fault.Code, took, fault)
 	return nil, fault.status(call.requestID)

@@ -72,7 +72,9 @@ func TestStoreAway(t *testing.T) {
 	eventually(t, func() bool { return serviceDoor{}.ask(t, h, asking{secret: secret}) == undecided })
 	for _, d := range doors() {
 		for _, s := range []string{secret, "sk-unknown-0123456789", ""} {
-			if got := d.ask(t, h, asking{secret: s}); got != undecided {
+			got := d.ask(t, h, asking{secret: s})
+			got.Message = ""
+			if got != undecided {
 				t.Errorf("%s after the bound: %+v", d.name(), got)
 			}
 		}

@@ -3,6 +3,7 @@ package server
 import (
 	"fmt"
 
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"google.golang.org/grpc"
 
 	pb "github.com/keystile/keystile/api/keystile/v1"
@@ -15,6 +16,8 @@ type policy struct {
 	open bool
 	// check follows the service's CheckAuth.
 	check bool
+	// gateway has every error told as "nothing was decided".
+	gateway bool
 	// caller lets every good key; the handler judges what it may do for itself.
 	caller bool
 	// permission gives the management permission that the request takes.
@@ -79,6 +82,8 @@ var policies = map[string]policy{
 	pb.AuditService_ListAuditEvents_FullMethodName:  needs(access.PermAuditRead),
 	pb.AuditService_VerifyAuditChain_FullMethodName: needs(access.PermAuditRead),
 	pb.AuditService_GetAuditHead_FullMethodName:     needs(access.PermAuditRead),
+
+	authv3.Authorization_Check_FullMethodName: {check: true, gateway: true},
 
 	"/grpc.health.v1.Health/Check":                                   {open: true},
 	"/grpc.health.v1.Health/List":                                    {open: true},

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/keystile/keystile/server/access"
+	"github.com/keystile/keystile/server/gateway"
 	"github.com/keystile/keystile/server/mirror"
 	"github.com/keystile/keystile/storage"
 )
@@ -19,6 +20,8 @@ type Keys interface {
 	Lookup(digest storage.Digest, aim *access.Aim) (access.Grant, bool)
 	// LookupID does so for a key by its id.
 	LookupID(keyID string, aim *access.Aim) (access.Grant, bool)
+	// LookupTarget gives what an aim leads to, for a call without a key.
+	LookupTarget(aim *access.Aim) access.Target
 	// Freshness tells how old the copy is now.
 	Freshness() mirror.Freshness
 	// CatchUp waits until the copy shows a revision, or ctx ends.
@@ -34,6 +37,8 @@ const (
 	CheckAuthNone CheckAuth = "none"
 	// CheckAuthKey wants a caller's key that holds keystile.keys.check.
 	CheckAuthKey CheckAuth = "key"
+	// CheckAuthMTLS wants a verified client certificate.
+	CheckAuthMTLS CheckAuth = "mtls"
 )
 
 // Options are what a Service is made of. Store, Keys, Random, Now and Logger
@@ -57,6 +62,8 @@ type Options struct {
 	// DecisionRetention is for how long refusals are kept in the store; zero is 24
 	// hours.
 	DecisionRetention time.Duration
+	// Gateway says how the questions of gateways are read and answered.
+	Gateway gateway.Options
 	// Metrics counts; nil counts nowhere.
 	Metrics *Metrics
 }
@@ -75,6 +82,7 @@ type Service struct {
 	now       func() time.Time
 	log       *slog.Logger
 	docs      string
+	gateway   gateway.Options
 	metrics   *Metrics
 	refusals  *refusals
 	decisions *decisions
@@ -109,6 +117,7 @@ func NewService(o Options) (*Service, error) {
 		now:       o.Now,
 		log:       o.Logger,
 		docs:      o.DocumentationURL,
+		gateway:   o.Gateway,
 		metrics:   o.Metrics,
 		refusals:  newRefusals(),
 		decisions: newDecisions(),

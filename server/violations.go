@@ -8,6 +8,8 @@ import (
 	"unicode/utf8"
 
 	"google.golang.org/grpc/codes"
+
+	"github.com/keystile/keystile/server/access"
 )
 
 // violations collects everything that is wrong with a request, so that its
@@ -77,18 +79,7 @@ const (
 	keyIDForm    = "a key's id, such as key_0123456789abcdefghjkmnpqrs"
 )
 
-func validTenantID(id string) bool {
-	if len(id) > 63 || id == "" || id[len(id)-1] == '-' {
-		return false
-	}
-	for i := range len(id) {
-		c := id[i]
-		if (c < 'a' || c > 'z') && (i == 0 || c != '-' && (c < '0' || c > '9')) {
-			return false
-		}
-	}
-	return true
-}
+func validTenantID(id string) bool { return access.ValidTenantID(id) }
 
 func validUserID(id string) bool {
 	if id == "" || len(id) > 64 {

@@ -98,7 +98,7 @@ func (p *process) doors(metrics prometheus.Gatherer) error {
 	if err != nil {
 		return fmt.Errorf("making the REST facade: %w", err)
 	}
-	p.http = server.NewHTTP(server.Paths(api, apidoc.Handler()), p.log)
+	p.http = server.NewHTTP(server.Paths(server.NewGatewayDoors(p.service), api, apidoc.Handler()), p.log)
 	p.ops = server.NewHTTP(server.NewOps(p.health, metrics), p.log)
 	return nil
 }

@@ -29,6 +29,9 @@ type Problem struct {
 	// RetryAfter, when positive, becomes the Retry-After header, in whole
 	// seconds and at least one.
 	RetryAfter time.Duration `json:"-"`
+	// InvalidToken has the challenge of a 401 say that a credential came and is
+	// not good.
+	InvalidToken bool `json:"-"`
 }
 
 // FieldError is what is wrong with one field of a request. It never holds the
@@ -68,6 +71,29 @@ func WriteProblem(w http.ResponseWriter, requestID string, err error) {
 // Write sends the problem as the whole answer. Headers that w has already stay,
 // except those that would misdescribe this body.
 func (p *Problem) Write(w http.ResponseWriter) {
+	text, status := p.JSON()
+	h := w.Header()
+	for _, name := range []string{"Content-Encoding", "Etag", "Trailer", "Transfer-Encoding"} {
+		h.Del(name)
+	}
+	h.Set("Content-Type", "application/problem+json")
+	h.Set("Content-Length", strconv.Itoa(len(text)))
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	if status == http.StatusUnauthorized {
+		h.Set("WWW-Authenticate", p.Challenge())
+	}
+	if p.RetryAfter > 0 {
+		seconds := max(1, int64((p.RetryAfter+time.Second-1)/time.Second))
+		h.Set("Retry-After", strconv.FormatInt(seconds, 10))
+	}
+	w.WriteHeader(status)
+	// An error here means that the client is gone: there is nobody to tell.
+	_, _ = w.Write(text) //nolint:gosec // JSON, and declared as such
+}
+
+// JSON gives the body of the answer and its status.
+func (p *Problem) JSON() (body []byte, status int) {
 	full := *p
 	if full.Type == "" {
 		full.Type = "about:blank"
@@ -78,29 +104,18 @@ func (p *Problem) Write(w http.ResponseWriter) {
 	text, err := json.Marshal(full)
 	if err != nil {
 		// Strings and numbers always marshal; should that change, say less.
-		text = []byte(`{"type":"about:blank","title":"Internal Server Error","status":500}`)
-		full.Status = http.StatusInternalServerError
+		return []byte(`{"type":"about:blank","title":"Internal Server Error","status":500}`), http.StatusInternalServerError
 	}
-	h := w.Header()
-	for _, name := range []string{"Content-Encoding", "Etag", "Trailer", "Transfer-Encoding"} {
-		h.Del(name)
+	return text, full.Status
+}
+
+// Challenge is the value of WWW-Authenticate. It is bare where no credential
+// came: RFC 6750 section 3.1 wants no error code there.
+func (p *Problem) Challenge() string {
+	if p.InvalidToken {
+		return `Bearer realm="keystile", error="invalid_token"`
 	}
-	h.Set("Content-Type", "application/problem+json")
-	h.Set("Content-Length", strconv.Itoa(len(text)))
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
-	if full.Status == http.StatusUnauthorized {
-		// Bare: RFC 6750 wants no error attribute where no credential came, and
-		// more than that would tell a guesser how close it is.
-		h.Set("WWW-Authenticate", `Bearer realm="keystile"`)
-	}
-	if p.RetryAfter > 0 {
-		seconds := max(1, int64((p.RetryAfter+time.Second-1)/time.Second))
-		h.Set("Retry-After", strconv.FormatInt(seconds, 10))
-	}
-	w.WriteHeader(full.Status)
-	// An error here means that the client is gone: there is nobody to tell.
-	_, _ = w.Write(text)
+	return `Bearer realm="keystile"`
 }
 
 func statusTitle(code int) string {

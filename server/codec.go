@@ -1,0 +1,102 @@
+package server
+
+import (
+	"fmt"
+	"unicode/utf8"
+
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	"google.golang.org/grpc/encoding"
+
+	// The codec of protocol buffers registers itself.
+	grpcproto "google.golang.org/grpc/encoding/proto"
+	"google.golang.org/grpc/mem"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	pb "github.com/keystile/keystile/api/keystile/v1"
+)
+
+// maxNesting is how deep a message is looked into. Checks have three levels.
+const maxNesting = 16
+
+// codec reads questions that hold text which is no UTF-8, as clients can put it
+// into a path or a header, and Envoy passes it on. The usual codec ends the call
+// with an error then; but that is "nothing was decided", which some gateways are
+// told to let through, while a request that can't be read is to be refused. Each
+// byte that is wrong becomes a NUL, which no path, no host and no key may hold.
+type codec struct{ encoding.CodecV2 }
+
+func newCodec() codec { return codec{encoding.GetCodecV2(grpcproto.Name)} }
+
+// Unmarshal decodes a message.
+func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
+	err := c.CodecV2.Unmarshal(data, v)
+	if err == nil {
+		return nil
+	}
+	var message proto.Message
+	switch m := v.(type) {
+	case *authv3.CheckRequest:
+		message = m
+	case *pb.CheckKeyRequest:
+		message = m
+	case *pb.CheckKeysRequest:
+		message = m
+	default:
+		return fmt.Errorf("decoding: %w", err)
+	}
+	raw := data.Materialize()
+	if !markBadText(raw, message.ProtoReflect().Descriptor(), maxNesting) {
+		return fmt.Errorf("decoding: %w", err)
+	}
+	proto.Reset(message)
+	return proto.Unmarshal(raw, message) //nolint:wrapcheck // gRPC words it
+}
+
+// markBadText writes a NUL over each byte of a message's strings that is no UTF-8.
+// It is false when the bytes are no message at all.
+func markBadText(raw []byte, d protoreflect.MessageDescriptor, depth int) bool {
+	if depth == 0 {
+		return false
+	}
+	for len(raw) > 0 {
+		number, kind, n := protowire.ConsumeTag(raw)
+		if n < 0 {
+			return false
+		}
+		raw = raw[n:]
+		n = protowire.ConsumeFieldValue(number, kind, raw)
+		if n < 0 {
+			return false
+		}
+		field := d.Fields().ByNumber(number)
+		if kind == protowire.BytesType && field != nil {
+			content, _ := protowire.ConsumeBytes(raw)
+			switch field.Kind() {
+			case protoreflect.StringKind:
+				markBytes(content)
+			case protoreflect.MessageKind:
+				if !markBadText(content, field.Message(), depth-1) {
+					return false
+				}
+			default:
+			}
+		}
+		raw = raw[n:]
+	}
+	return true
+}
+
+func markBytes(text []byte) {
+	if utf8.Valid(text) {
+		return
+	}
+	for i := 0; i < len(text); {
+		r, size := utf8.DecodeRune(text[i:])
+		if r == utf8.RuneError && size == 1 {
+			text[i] = 0
+		}
+		i += size
+	}
+}

@@ -1,0 +1,142 @@
+package gateway
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
+	rpcstatus "google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/types/known/structpb"
+
+	"github.com/keystile/keystile/server/access"
+)
+
+// AnswerEnvoy words a decided call as Envoy's ext_authz gRPC service takes it. The
+// status code alone decides there, and zero lets through: the answer is made from
+// a verdict that allows, or is a refusal.
+func AnswerEnvoy(call *Call, r *Reply, names *Names, o *Options) *authv3.CheckResponse {
+	out := &authv3.CheckResponse{DynamicMetadata: dynamicMetadata(r)}
+	if !r.Verdict.Allowed() {
+		out.Status = &rpcstatus.Status{Code: int32(refusalCode(r.Verdict.Reason))} //nolint:gosec // codes are small
+		out.HttpResponse = &authv3.CheckResponse_DeniedResponse{DeniedResponse: denied(r, names)}
+		return out
+	}
+	out.Status = &rpcstatus.Status{Code: int32(codes.OK)}
+	out.HttpResponse = &authv3.CheckResponse_OkResponse{OkResponse: allowed(call, r, names, o)}
+	return out
+}
+
+// refusalCode is the code of a reason's row in the table. Whatever that says, it
+// is never OK.
+func refusalCode(reason access.Reason) codes.Code {
+	var code codes.Code
+	if err := code.UnmarshalJSON([]byte(strconv.Quote(reason.Entry().Code))); err != nil || code == codes.OK {
+		return codes.PermissionDenied
+	}
+	return code
+}
+
+func allowed(call *Call, r *Reply, names *Names, o *Options) *authv3.OkHttpResponse {
+	identity := r.identity(names)
+	out := &authv3.OkHttpResponse{Headers: make([]*corev3.HeaderValueOption, 0, len(identity)+1)}
+	for _, h := range identity {
+		out.Headers = append(out.Headers, overwrite(strings.ToLower(h.Name), h.Value))
+	}
+	out.HeadersToRemove = call.Carriers.headers()
+	if call.Carriers.Has(InCookie) {
+		if call.Cookies == "" {
+			out.HeadersToRemove = append(out.HeadersToRemove, headerCookie)
+		} else {
+			out.Headers = append(out.Headers, overwrite(headerCookie, call.Cookies))
+		}
+	}
+	if call.Carriers.Has(InQuery) {
+		out.QueryParametersToRemove = []string{o.CredentialQuery}
+	}
+	out.HeadersToRemove = append(out.HeadersToRemove, forged(call, names)...)
+	for _, h := range r.lifecycle() {
+		out.ResponseHeadersToAdd = append(out.ResponseHeadersToAdd, overwrite(strings.ToLower(h.Name), h.Value))
+	}
+	return out
+}
+
+// forged names the client's headers that an upstream could take for identity
+// headers, but for those that are overwritten. The commonest other spelling is
+// named in any case, as Envoy may have been told not to show all headers.
+func forged(call *Call, names *Names) []string {
+	all := names.all()
+	out := make([]string, 0, len(all)+len(call.Forged))
+	for _, name := range all {
+		out = append(out, strings.ReplaceAll(strings.ToLower(name), "-", "_"))
+	}
+	for _, name := range call.Forged {
+		name = strings.ToLower(name)
+		set := false
+		for _, own := range all {
+			set = set || strings.EqualFold(own, name)
+		}
+		if !set && !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// overwrite sets a header in place of the client's own. append stays unset, as
+// releases of Envoy that don't know append_action go by it.
+func overwrite(name, value string) *corev3.HeaderValueOption {
+	return &corev3.HeaderValueOption{
+		Header:         &corev3.HeaderValue{Key: name, Value: value},
+		AppendAction:   corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD,
+		KeepEmptyValue: true,
+	}
+}
+
+func denied(r *Reply, names *Names) *authv3.DeniedHttpResponse {
+	p := r.problem(r.status())
+	body, status := p.JSON()
+	out := &authv3.DeniedHttpResponse{
+		Status: &typev3.HttpStatus{Code: typev3.StatusCode(status)}, //nolint:gosec // a status of the table
+		Body:   string(body),
+		Headers: []*corev3.HeaderValueOption{
+			overwrite("content-type", "application/problem+json"),
+			overwrite("cache-control", "no-store"),
+			overwrite(strings.ToLower(HeaderReason), p.Reason),
+			overwrite(strings.ToLower(names.Decision), r.DecisionID),
+		},
+	}
+	if status == http.StatusUnauthorized {
+		out.Headers = append(out.Headers, overwrite("www-authenticate", p.Challenge()))
+	}
+	if r.RetryAfter > 0 {
+		seconds := max(1, int64((r.RetryAfter+time.Second-1)/time.Second))
+		out.Headers = append(out.Headers, overwrite("retry-after", strconv.FormatInt(seconds, 10)))
+	}
+	return out
+}
+
+// dynamicMetadata is for Envoy's access log and its later filters. Of a refused
+// call it holds ids alone, and none when the key is not known.
+func dynamicMetadata(r *Reply) *structpb.Struct {
+	fields := map[string]*structpb.Value{
+		"reason":      structpb.NewStringValue(r.Verdict.Reason.String()),
+		"decision_id": structpb.NewStringValue(r.DecisionID),
+	}
+	if r.Grant != nil && r.Grant.Key != nil && r.Verdict.Reason.Identified() {
+		fields["tenant"] = structpb.NewStringValue(r.Grant.Key.TenantID)
+		fields["user"] = structpb.NewStringValue(r.Grant.Key.UserID)
+		fields["key_id"] = structpb.NewStringValue(r.Grant.Key.ID)
+	}
+	if r.Grant != nil && r.Grant.Target.API != nil && r.Verdict.Reason.Identified() && r.Verdict.Reason != access.RequestMalformed {
+		fields["api_tenant"] = structpb.NewStringValue(r.Grant.Target.API.TenantID)
+		fields["api"] = structpb.NewStringValue(r.Grant.Target.API.ID)
+		fields["route"] = structpb.NewStringValue(r.Grant.Target.Pattern)
+	}
+	return &structpb.Struct{Fields: fields}
+}

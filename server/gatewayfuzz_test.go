@@ -1,0 +1,172 @@
+package server_test
+
+import (
+	"bufio"
+	"crypto/rand"
+	"encoding/base64"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+
+	"github.com/keystile/keystile/server"
+	"github.com/keystile/keystile/server/access"
+	"github.com/keystile/keystile/server/gateway"
+	"github.com/keystile/keystile/storage"
+)
+
+// watchingKeys knows one key, and remembers what was aimed at with it.
+type watchingKeys struct {
+	troubledKeys
+	aim *access.Aim
+}
+
+func (k watchingKeys) Lookup(d storage.Digest, aim *access.Aim) (access.Grant, bool) {
+	*k.aim = *aim
+	return k.troubledKeys.Lookup(d, aim)
+}
+
+// fuzzed is a client's request, as far as a fuzzer shapes it.
+type fuzzed struct{ method, host, path, authorization, apiKey, name, value string }
+
+// seeds are what the fuzzers begin with, beside the corpus in testdata.
+var seeds = []fuzzed{
+	{"GET", "api.acme.test", "/orders/7?x=1", "Bearer " + knownSecret, "", "x-forwarded-uri", "/other"},
+	{"POST", "api.acme.test:443", "/orders/../admin", "", knownSecret, "x-original-uri", "/other"},
+	{"OPTIONS", "[::1]", "/a%2fb", "basic " + base64.StdEncoding.EncodeToString([]byte(knownSecret+":x")), knownSecret, "access-control-request-method", "PUT"},
+	{"get", "", "//", "Bearer " + knownSecret + ",Bearer other-key-0123456789", knownSecret, "authorization", "Bearer " + knownSecret},
+	{"GET", "a b", "/\xff", "Digest x", knownSecret, "x_api_key", "1"},
+	{"CONNECT", "a.test", "*", "Bearer  " + knownSecret, "", "x-keystile-user", "root"},
+	{"GET", "a.test", "/orders/7", "Bearer " + knownSecret, "", "x-forwarded-host", "b.test"},
+}
+
+// fuzzDoor holds a door to what must be true of every request: it never panics,
+// never lets through without the known key, and judges the path, the host and the
+// method that the gateway will forward, and no others.
+func fuzzDoor(f *testing.F, ask func(t *testing.T, s *server.Service, q fuzzed) (allowed, asked bool)) {
+	f.Helper()
+	for _, s := range seeds {
+		f.Add(s.method, s.host, s.path, s.authorization, s.apiKey, s.name, s.value)
+	}
+	f.Fuzz(func(t *testing.T, method, host, path, authorization, apiKey, name, value string) {
+		q := fuzzed{method, host, path, authorization, apiKey, name, value}
+		var log strings.Builder
+		aim := &access.Aim{}
+		service, err := server.NewService(server.Options{
+			Store: nowhere{}, Keys: watchingKeys{troubledKeys{&steps{}}, aim}, CheckAuth: server.CheckAuthNone, Random: rand.Reader,
+			Now: time.Now, Logger: slog.New(slog.NewTextHandler(&log, nil)),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		allowed, asked := ask(t, service, q)
+		if strings.Contains(log.String(), "panic") {
+			t.Fatalf("%+v: %s", q, log.String())
+		}
+		if !allowed {
+			return
+		}
+		if !asked || !presents(q) {
+			t.Errorf("let through without the key: %+v", q)
+		}
+		wantPath, pathOK := access.ReadPath(path)
+		wantHost, hostOK := access.ReadHost(host)
+		if !pathOK || !hostOK || aim.Path != wantPath || aim.Host != wantHost || aim.Method != method {
+			t.Errorf("judged %s %s %s for %+v", aim.Method, aim.Host, aim.Path, q)
+		}
+	})
+}
+
+// presents tells whether the known key stands anywhere in the request.
+func presents(q fuzzed) bool {
+	for _, header := range []string{q.authorization, q.apiKey, q.value} {
+		if strings.Contains(header, knownSecret) {
+			return true
+		}
+		for word := range strings.FieldsFuncSeq(header, func(c rune) bool { return c == ' ' || c == ',' }) {
+			if pair, err := base64.StdEncoding.DecodeString(word); err == nil && strings.HasPrefix(string(pair), knownSecret+":") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func FuzzEnvoyDoor(f *testing.F) {
+	fuzzDoor(f, func(t *testing.T, s *server.Service, q fuzzed) (allowed, asked bool) {
+		request := &authv3.AttributeContext_HttpRequest{Method: q.method, Host: q.host, Path: q.path}
+		if len(q.name)%2 == 0 {
+			request.Headers = map[string]string{"authorization": q.authorization, "x-api-key": q.apiKey, q.name: q.value}
+		} else {
+			request.HeaderMap = &corev3.HeaderMap{Headers: []*corev3.HeaderValue{
+				{Key: "authorization", RawValue: []byte(q.authorization)}, {Key: "x-api-key", RawValue: []byte(q.apiKey)}, {Key: q.name, RawValue: []byte(q.value)},
+			}}
+		}
+		resp, err := server.NewEnvoyServer(s).Check(t.Context(), &authv3.CheckRequest{Attributes: &authv3.AttributeContext{
+			Request: &authv3.AttributeContext_Request{Http: request},
+		}})
+		if err != nil {
+			t.Fatalf("what a client sends became an error of ours: %v", err)
+		}
+		if (resp.GetStatus().GetCode() == 0) != (resp.GetOkResponse() != nil) {
+			t.Fatalf("two minds: %v", resp)
+		}
+		return resp.GetStatus().GetCode() == 0, true
+	})
+}
+
+// fuzzHTTP asks an HTTP door with the request's bytes as a gateway would send them.
+func fuzzHTTP(f *testing.F, request func(q fuzzed) string) {
+	f.Helper()
+	fuzzDoor(f, func(_ *testing.T, s *server.Service, q fuzzed) (allowed, asked bool) {
+		if strings.ContainsAny(q.method+q.host+q.path+q.name+q.value, "\r\n") || strings.ContainsAny(q.method+q.host+q.path, " \t") {
+			// No gateway forwards these: they would end the line, or be cut off it.
+			return false, false
+		}
+		extra := ""
+		for _, header := range [][2]string{{"Authorization", q.authorization}, {"X-API-Key", q.apiKey}, {q.name, q.value}} {
+			if header[1] != "" {
+				extra += header[0] + ": " + header[1] + "\r\n"
+			}
+		}
+		r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(request(q) + extra + "\r\n")))
+		if err != nil {
+			return false, false
+		}
+		doors := server.NewGatewayDoors(s)
+		if !doors.Serves(r) {
+			return false, false
+		}
+		r.RemoteAddr = "127.0.0.1:1"
+		w := httptest.NewRecorder()
+		doors.ServeHTTP(w, r)
+		_, _ = io.Copy(io.Discard, w.Body)
+		return w.Code == http.StatusOK, true
+	})
+}
+
+func FuzzForwardAuthDoor(f *testing.F) {
+	fuzzHTTP(f, func(q fuzzed) string {
+		return "GET " + gateway.ForwardAuthPath + " HTTP/1.1\r\nHost: keystile\r\nX-Forwarded-Method: " + q.method +
+			"\r\nX-Forwarded-Host: " + q.host + "\r\nX-Forwarded-Uri: " + q.path + "\r\n"
+	})
+}
+
+func FuzzAuthRequestDoor(f *testing.F) {
+	fuzzHTTP(f, func(q fuzzed) string {
+		return "GET " + gateway.AuthRequestPath + " HTTP/1.1\r\nHost: " + q.host + "\r\nX-Original-Method: " + q.method +
+			"\r\nX-Original-URI: " + q.path + "\r\n"
+	})
+}
+
+func FuzzExtAuthzDoor(f *testing.F) {
+	fuzzHTTP(f, func(q fuzzed) string {
+		return q.method + " " + gateway.ExtAuthzPath + q.path + " HTTP/1.1\r\nHost: " + q.host + "\r\n"
+	})
+}
