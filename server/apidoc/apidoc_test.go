@@ -198,8 +198,8 @@ func TestOperations(t *testing.T) {
 		}
 	}
 	for call, want := range map[string]string{
-		"DELETE /v1/keys/{id}":                  "etag requestId validateOnly",
-		"DELETE /v1/users/{id}":                 "tenantId etag cascade validateOnly",
+		"DELETE /v1/keys/{id}":                  "etag requestId validateOnly waitForPropagation",
+		"DELETE /v1/users/{id}":                 "tenantId etag cascade validateOnly waitForPropagation",
 		"GET /v1/users/{id}":                    "tenantId",
 		"GET /v1/users":                         "tenantId pageSize pageToken filter showDeleted",
 		"GET /v1/tenants/{id}:policyViolations": "pageSize pageToken",

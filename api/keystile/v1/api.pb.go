@@ -207,9 +207,13 @@ type Api struct {
 	// Output only.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
 	// Output only.
-	UpdateTime    *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
+	// Lets CORS preflights through without a key, since browsers send none with
+	// them: OPTIONS with Origin and Access-Control-Request-Method, to a route that
+	// takes the method asked for. The API itself has to answer them. Default false.
+	AllowPreflight bool `protobuf:"varint,13,opt,name=allow_preflight,json=allowPreflight,proto3" json:"allow_preflight,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Api) Reset() {
@@ -324,6 +328,13 @@ func (x *Api) GetUpdateTime() *timestamppb.Timestamp {
 		return x.UpdateTime
 	}
 	return nil
+}
+
+func (x *Api) GetAllowPreflight() bool {
+	if x != nil {
+		return x.AllowPreflight
+	}
+	return false
 }
 
 // Route maps requests to a permission. The most specific route of a tenant
@@ -559,7 +570,7 @@ var File_keystile_v1_api_proto protoreflect.FileDescriptor
 
 const file_keystile_v1_api_proto_rawDesc = "" +
 	"\n" +
-	"\x15keystile/v1/api.proto\x12\vkeystile.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbe\x05\n" +
+	"\x15keystile/v1/api.proto\x12\vkeystile.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe7\x05\n" +
 	"\x03Api\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1b\n" +
 	"\ttenant_id\x18\x02 \x01(\tR\btenantId\x12!\n" +
@@ -578,7 +589,8 @@ const file_keystile_v1_api_proto_rawDesc = "" +
 	"\vcreate_time\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"createTime\x12;\n" +
 	"\vupdate_time\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"updateTime\"A\n" +
+	"updateTime\x12'\n" +
+	"\x0fallow_preflight\x18\r \x01(\bR\x0eallowPreflight\"A\n" +
 	"\n" +
 	"Visibility\x12\x1a\n" +
 	"\x16VISIBILITY_UNSPECIFIED\x10\x00\x12\n" +

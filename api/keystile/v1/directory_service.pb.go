@@ -422,9 +422,12 @@ type CreateTenantRequest struct {
 	// Makes the call safe to repeat for 24 hours.
 	RequestId string `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// Checks everything and writes nothing.
-	ValidateOnly  bool `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	ValidateOnly bool `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// Whether to wait until every replica decides by the write, for a bounded
+	// time. Default true.
+	WaitForPropagation *bool `protobuf:"varint,4,opt,name=wait_for_propagation,json=waitForPropagation,proto3,oneof" json:"wait_for_propagation,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *CreateTenantRequest) Reset() {
@@ -478,11 +481,20 @@ func (x *CreateTenantRequest) GetValidateOnly() bool {
 	return false
 }
 
+func (x *CreateTenantRequest) GetWaitForPropagation() bool {
+	if x != nil && x.WaitForPropagation != nil {
+		return *x.WaitForPropagation
+	}
+	return false
+}
+
 type CreateTenantResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Tenant        *Tenant                `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
-	Note          string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
-	Revision      string                 `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Tenant   *Tenant                `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	Note     string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	Revision string                 `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Where the write is in force. Absent when nothing was written.
+	Propagation   *Propagation `protobuf:"bytes,4,opt,name=propagation,proto3" json:"propagation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -536,6 +548,13 @@ func (x *CreateTenantResponse) GetRevision() string {
 		return x.Revision
 	}
 	return ""
+}
+
+func (x *CreateTenantResponse) GetPropagation() *Propagation {
+	if x != nil {
+		return x.Propagation
+	}
+	return nil
 }
 
 type GetTenantRequest struct {
@@ -753,12 +772,15 @@ type UpdateTenantRequest struct {
 	// Named by its id and tenant.
 	Tenant *Tenant `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
 	// May name display_name, secret_prefix, key_policy and, for the operator, hosts.
-	UpdateMask    *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
-	Etag          string                 `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
-	RequestId     string                 `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	ValidateOnly  bool                   `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	UpdateMask   *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
+	Etag         string                 `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
+	RequestId    string                 `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	ValidateOnly bool                   `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// Whether to wait until every replica decides by the write, for a bounded
+	// time. Default true.
+	WaitForPropagation *bool `protobuf:"varint,6,opt,name=wait_for_propagation,json=waitForPropagation,proto3,oneof" json:"wait_for_propagation,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *UpdateTenantRequest) Reset() {
@@ -826,11 +848,20 @@ func (x *UpdateTenantRequest) GetValidateOnly() bool {
 	return false
 }
 
+func (x *UpdateTenantRequest) GetWaitForPropagation() bool {
+	if x != nil && x.WaitForPropagation != nil {
+		return *x.WaitForPropagation
+	}
+	return false
+}
+
 type UpdateTenantResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Tenant        *Tenant                `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
-	Note          string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
-	Revision      string                 `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Tenant   *Tenant                `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	Note     string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	Revision string                 `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Where the write is in force. Absent when nothing was written.
+	Propagation   *Propagation `protobuf:"bytes,4,opt,name=propagation,proto3" json:"propagation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -886,15 +917,25 @@ func (x *UpdateTenantResponse) GetRevision() string {
 	return ""
 }
 
+func (x *UpdateTenantResponse) GetPropagation() *Propagation {
+	if x != nil {
+		return x.Propagation
+	}
+	return nil
+}
+
 type DeleteTenantRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	Etag  string                 `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
 	// Takes along all that the tenant owns.
-	Cascade       bool `protobuf:"varint,3,opt,name=cascade,proto3" json:"cascade,omitempty"`
-	ValidateOnly  bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Cascade      bool `protobuf:"varint,3,opt,name=cascade,proto3" json:"cascade,omitempty"`
+	ValidateOnly bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// Whether to wait until every replica decides by the write, for a bounded
+	// time. Default true.
+	WaitForPropagation *bool `protobuf:"varint,5,opt,name=wait_for_propagation,json=waitForPropagation,proto3,oneof" json:"wait_for_propagation,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *DeleteTenantRequest) Reset() {
@@ -955,13 +996,22 @@ func (x *DeleteTenantRequest) GetValidateOnly() bool {
 	return false
 }
 
+func (x *DeleteTenantRequest) GetWaitForPropagation() bool {
+	if x != nil && x.WaitForPropagation != nil {
+		return *x.WaitForPropagation
+	}
+	return false
+}
+
 type DeleteTenantResponse struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Tenant *Tenant                `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
 	// What was taken along.
-	Cascade       *Cascade `protobuf:"bytes,2,opt,name=cascade,proto3" json:"cascade,omitempty"`
-	Note          string   `protobuf:"bytes,3,opt,name=note,proto3" json:"note,omitempty"`
-	Revision      string   `protobuf:"bytes,4,opt,name=revision,proto3" json:"revision,omitempty"`
+	Cascade  *Cascade `protobuf:"bytes,2,opt,name=cascade,proto3" json:"cascade,omitempty"`
+	Note     string   `protobuf:"bytes,3,opt,name=note,proto3" json:"note,omitempty"`
+	Revision string   `protobuf:"bytes,4,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Where the write is in force. Absent when nothing was written.
+	Propagation   *Propagation `protobuf:"bytes,5,opt,name=propagation,proto3" json:"propagation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1024,15 +1074,25 @@ func (x *DeleteTenantResponse) GetRevision() string {
 	return ""
 }
 
+func (x *DeleteTenantResponse) GetPropagation() *Propagation {
+	if x != nil {
+		return x.Propagation
+	}
+	return nil
+}
+
 type CreateUserRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	User  *User                  `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
 	// Makes the call safe to repeat for 24 hours.
 	RequestId string `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// Checks everything and writes nothing.
-	ValidateOnly  bool `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	ValidateOnly bool `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// Whether to wait until every replica decides by the write, for a bounded
+	// time. Default true.
+	WaitForPropagation *bool `protobuf:"varint,4,opt,name=wait_for_propagation,json=waitForPropagation,proto3,oneof" json:"wait_for_propagation,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *CreateUserRequest) Reset() {
@@ -1086,11 +1146,20 @@ func (x *CreateUserRequest) GetValidateOnly() bool {
 	return false
 }
 
+func (x *CreateUserRequest) GetWaitForPropagation() bool {
+	if x != nil && x.WaitForPropagation != nil {
+		return *x.WaitForPropagation
+	}
+	return false
+}
+
 type CreateUserResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	User          *User                  `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
-	Note          string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
-	Revision      string                 `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	User     *User                  `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	Note     string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	Revision string                 `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Where the write is in force. Absent when nothing was written.
+	Propagation   *Propagation `protobuf:"bytes,4,opt,name=propagation,proto3" json:"propagation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1144,6 +1213,13 @@ func (x *CreateUserResponse) GetRevision() string {
 		return x.Revision
 	}
 	return ""
+}
+
+func (x *CreateUserResponse) GetPropagation() *Propagation {
+	if x != nil {
+		return x.Propagation
+	}
+	return nil
 }
 
 type GetUserRequest struct {
@@ -1379,12 +1455,15 @@ type UpdateUserRequest struct {
 	// Named by its id and tenant.
 	User *User `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
 	// May name display_name, kind, roles.
-	UpdateMask    *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
-	Etag          string                 `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
-	RequestId     string                 `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	ValidateOnly  bool                   `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	UpdateMask   *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
+	Etag         string                 `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
+	RequestId    string                 `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	ValidateOnly bool                   `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// Whether to wait until every replica decides by the write, for a bounded
+	// time. Default true.
+	WaitForPropagation *bool `protobuf:"varint,6,opt,name=wait_for_propagation,json=waitForPropagation,proto3,oneof" json:"wait_for_propagation,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *UpdateUserRequest) Reset() {
@@ -1452,11 +1531,20 @@ func (x *UpdateUserRequest) GetValidateOnly() bool {
 	return false
 }
 
+func (x *UpdateUserRequest) GetWaitForPropagation() bool {
+	if x != nil && x.WaitForPropagation != nil {
+		return *x.WaitForPropagation
+	}
+	return false
+}
+
 type UpdateUserResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	User          *User                  `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
-	Note          string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
-	Revision      string                 `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	User     *User                  `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	Note     string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	Revision string                 `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Where the write is in force. Absent when nothing was written.
+	Propagation   *Propagation `protobuf:"bytes,4,opt,name=propagation,proto3" json:"propagation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1512,6 +1600,13 @@ func (x *UpdateUserResponse) GetRevision() string {
 	return ""
 }
 
+func (x *UpdateUserResponse) GetPropagation() *Propagation {
+	if x != nil {
+		return x.Propagation
+	}
+	return nil
+}
+
 type DeleteUserRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -1519,10 +1614,13 @@ type DeleteUserRequest struct {
 	TenantId string `protobuf:"bytes,2,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
 	Etag     string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
 	// Takes along the user's keys.
-	Cascade       bool `protobuf:"varint,4,opt,name=cascade,proto3" json:"cascade,omitempty"`
-	ValidateOnly  bool `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Cascade      bool `protobuf:"varint,4,opt,name=cascade,proto3" json:"cascade,omitempty"`
+	ValidateOnly bool `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// Whether to wait until every replica decides by the write, for a bounded
+	// time. Default true.
+	WaitForPropagation *bool `protobuf:"varint,6,opt,name=wait_for_propagation,json=waitForPropagation,proto3,oneof" json:"wait_for_propagation,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *DeleteUserRequest) Reset() {
@@ -1590,13 +1688,22 @@ func (x *DeleteUserRequest) GetValidateOnly() bool {
 	return false
 }
 
+func (x *DeleteUserRequest) GetWaitForPropagation() bool {
+	if x != nil && x.WaitForPropagation != nil {
+		return *x.WaitForPropagation
+	}
+	return false
+}
+
 type DeleteUserResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	User  *User                  `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
 	// What was taken along.
-	Cascade       *Cascade `protobuf:"bytes,2,opt,name=cascade,proto3" json:"cascade,omitempty"`
-	Note          string   `protobuf:"bytes,3,opt,name=note,proto3" json:"note,omitempty"`
-	Revision      string   `protobuf:"bytes,4,opt,name=revision,proto3" json:"revision,omitempty"`
+	Cascade  *Cascade `protobuf:"bytes,2,opt,name=cascade,proto3" json:"cascade,omitempty"`
+	Note     string   `protobuf:"bytes,3,opt,name=note,proto3" json:"note,omitempty"`
+	Revision string   `protobuf:"bytes,4,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Where the write is in force. Absent when nothing was written.
+	Propagation   *Propagation `protobuf:"bytes,5,opt,name=propagation,proto3" json:"propagation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1659,15 +1766,25 @@ func (x *DeleteUserResponse) GetRevision() string {
 	return ""
 }
 
+func (x *DeleteUserResponse) GetPropagation() *Propagation {
+	if x != nil {
+		return x.Propagation
+	}
+	return nil
+}
+
 type CreateRoleRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Role  *Role                  `protobuf:"bytes,1,opt,name=role,proto3" json:"role,omitempty"`
 	// Makes the call safe to repeat for 24 hours.
 	RequestId string `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// Checks everything and writes nothing.
-	ValidateOnly  bool `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	ValidateOnly bool `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// Whether to wait until every replica decides by the write, for a bounded
+	// time. Default true.
+	WaitForPropagation *bool `protobuf:"varint,4,opt,name=wait_for_propagation,json=waitForPropagation,proto3,oneof" json:"wait_for_propagation,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *CreateRoleRequest) Reset() {
@@ -1721,11 +1838,20 @@ func (x *CreateRoleRequest) GetValidateOnly() bool {
 	return false
 }
 
+func (x *CreateRoleRequest) GetWaitForPropagation() bool {
+	if x != nil && x.WaitForPropagation != nil {
+		return *x.WaitForPropagation
+	}
+	return false
+}
+
 type CreateRoleResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Role          *Role                  `protobuf:"bytes,1,opt,name=role,proto3" json:"role,omitempty"`
-	Note          string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
-	Revision      string                 `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Role     *Role                  `protobuf:"bytes,1,opt,name=role,proto3" json:"role,omitempty"`
+	Note     string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	Revision string                 `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Where the write is in force. Absent when nothing was written.
+	Propagation   *Propagation `protobuf:"bytes,4,opt,name=propagation,proto3" json:"propagation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1779,6 +1905,13 @@ func (x *CreateRoleResponse) GetRevision() string {
 		return x.Revision
 	}
 	return ""
+}
+
+func (x *CreateRoleResponse) GetPropagation() *Propagation {
+	if x != nil {
+		return x.Propagation
+	}
+	return nil
 }
 
 type GetRoleRequest struct {
@@ -2006,12 +2139,15 @@ type UpdateRoleRequest struct {
 	// Named by its id and tenant.
 	Role *Role `protobuf:"bytes,1,opt,name=role,proto3" json:"role,omitempty"`
 	// May name display_name, permissions.
-	UpdateMask    *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
-	Etag          string                 `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
-	RequestId     string                 `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	ValidateOnly  bool                   `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	UpdateMask   *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
+	Etag         string                 `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
+	RequestId    string                 `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	ValidateOnly bool                   `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// Whether to wait until every replica decides by the write, for a bounded
+	// time. Default true.
+	WaitForPropagation *bool `protobuf:"varint,6,opt,name=wait_for_propagation,json=waitForPropagation,proto3,oneof" json:"wait_for_propagation,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *UpdateRoleRequest) Reset() {
@@ -2079,11 +2215,20 @@ func (x *UpdateRoleRequest) GetValidateOnly() bool {
 	return false
 }
 
+func (x *UpdateRoleRequest) GetWaitForPropagation() bool {
+	if x != nil && x.WaitForPropagation != nil {
+		return *x.WaitForPropagation
+	}
+	return false
+}
+
 type UpdateRoleResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Role          *Role                  `protobuf:"bytes,1,opt,name=role,proto3" json:"role,omitempty"`
-	Note          string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
-	Revision      string                 `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Role     *Role                  `protobuf:"bytes,1,opt,name=role,proto3" json:"role,omitempty"`
+	Note     string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	Revision string                 `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Where the write is in force. Absent when nothing was written.
+	Propagation   *Propagation `protobuf:"bytes,4,opt,name=propagation,proto3" json:"propagation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2139,6 +2284,13 @@ func (x *UpdateRoleResponse) GetRevision() string {
 	return ""
 }
 
+func (x *UpdateRoleResponse) GetPropagation() *Propagation {
+	if x != nil {
+		return x.Propagation
+	}
+	return nil
+}
+
 type DeleteRoleRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -2146,10 +2298,13 @@ type DeleteRoleRequest struct {
 	TenantId string `protobuf:"bytes,2,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
 	Etag     string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
 	// Takes the role from its users first.
-	Cascade       bool `protobuf:"varint,4,opt,name=cascade,proto3" json:"cascade,omitempty"`
-	ValidateOnly  bool `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Cascade      bool `protobuf:"varint,4,opt,name=cascade,proto3" json:"cascade,omitempty"`
+	ValidateOnly bool `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// Whether to wait until every replica decides by the write, for a bounded
+	// time. Default true.
+	WaitForPropagation *bool `protobuf:"varint,6,opt,name=wait_for_propagation,json=waitForPropagation,proto3,oneof" json:"wait_for_propagation,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *DeleteRoleRequest) Reset() {
@@ -2217,12 +2372,21 @@ func (x *DeleteRoleRequest) GetValidateOnly() bool {
 	return false
 }
 
+func (x *DeleteRoleRequest) GetWaitForPropagation() bool {
+	if x != nil && x.WaitForPropagation != nil {
+		return *x.WaitForPropagation
+	}
+	return false
+}
+
 type DeleteRoleResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What was taken along.
-	Cascade       *Cascade `protobuf:"bytes,1,opt,name=cascade,proto3" json:"cascade,omitempty"`
-	Note          string   `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
-	Revision      string   `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	Cascade  *Cascade `protobuf:"bytes,1,opt,name=cascade,proto3" json:"cascade,omitempty"`
+	Note     string   `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	Revision string   `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Where the write is in force. Absent when nothing was written.
+	Propagation   *Propagation `protobuf:"bytes,4,opt,name=propagation,proto3" json:"propagation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2278,15 +2442,25 @@ func (x *DeleteRoleResponse) GetRevision() string {
 	return ""
 }
 
+func (x *DeleteRoleResponse) GetPropagation() *Propagation {
+	if x != nil {
+		return x.Propagation
+	}
+	return nil
+}
+
 type CreateApiRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Api   *Api                   `protobuf:"bytes,1,opt,name=api,proto3" json:"api,omitempty"`
 	// Makes the call safe to repeat for 24 hours.
 	RequestId string `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// Checks everything and writes nothing.
-	ValidateOnly  bool `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	ValidateOnly bool `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// Whether to wait until every replica decides by the write, for a bounded
+	// time. Default true.
+	WaitForPropagation *bool `protobuf:"varint,4,opt,name=wait_for_propagation,json=waitForPropagation,proto3,oneof" json:"wait_for_propagation,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *CreateApiRequest) Reset() {
@@ -2340,11 +2514,20 @@ func (x *CreateApiRequest) GetValidateOnly() bool {
 	return false
 }
 
+func (x *CreateApiRequest) GetWaitForPropagation() bool {
+	if x != nil && x.WaitForPropagation != nil {
+		return *x.WaitForPropagation
+	}
+	return false
+}
+
 type CreateApiResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Api           *Api                   `protobuf:"bytes,1,opt,name=api,proto3" json:"api,omitempty"`
-	Note          string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
-	Revision      string                 `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Api      *Api                   `protobuf:"bytes,1,opt,name=api,proto3" json:"api,omitempty"`
+	Note     string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	Revision string                 `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Where the write is in force. Absent when nothing was written.
+	Propagation   *Propagation `protobuf:"bytes,4,opt,name=propagation,proto3" json:"propagation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2398,6 +2581,13 @@ func (x *CreateApiResponse) GetRevision() string {
 		return x.Revision
 	}
 	return ""
+}
+
+func (x *CreateApiResponse) GetPropagation() *Propagation {
+	if x != nil {
+		return x.Propagation
+	}
+	return nil
 }
 
 type GetApiRequest struct {
@@ -2624,13 +2814,17 @@ type UpdateApiRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Named by its id and tenant.
 	Api *Api `protobuf:"bytes,1,opt,name=api,proto3" json:"api,omitempty"`
-	// May name display_name, visibility, subscription_required, routes.
-	UpdateMask    *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
-	Etag          string                 `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
-	RequestId     string                 `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	ValidateOnly  bool                   `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// May name display_name, visibility, subscription_required, allow_preflight,
+	// routes.
+	UpdateMask   *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
+	Etag         string                 `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
+	RequestId    string                 `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	ValidateOnly bool                   `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// Whether to wait until every replica decides by the write, for a bounded
+	// time. Default true.
+	WaitForPropagation *bool `protobuf:"varint,6,opt,name=wait_for_propagation,json=waitForPropagation,proto3,oneof" json:"wait_for_propagation,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *UpdateApiRequest) Reset() {
@@ -2698,11 +2892,20 @@ func (x *UpdateApiRequest) GetValidateOnly() bool {
 	return false
 }
 
+func (x *UpdateApiRequest) GetWaitForPropagation() bool {
+	if x != nil && x.WaitForPropagation != nil {
+		return *x.WaitForPropagation
+	}
+	return false
+}
+
 type UpdateApiResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Api           *Api                   `protobuf:"bytes,1,opt,name=api,proto3" json:"api,omitempty"`
-	Note          string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
-	Revision      string                 `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Api      *Api                   `protobuf:"bytes,1,opt,name=api,proto3" json:"api,omitempty"`
+	Note     string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	Revision string                 `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Where the write is in force. Absent when nothing was written.
+	Propagation   *Propagation `protobuf:"bytes,4,opt,name=propagation,proto3" json:"propagation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2758,6 +2961,13 @@ func (x *UpdateApiResponse) GetRevision() string {
 	return ""
 }
 
+func (x *UpdateApiResponse) GetPropagation() *Propagation {
+	if x != nil {
+		return x.Propagation
+	}
+	return nil
+}
+
 type DeleteApiRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -2765,10 +2975,13 @@ type DeleteApiRequest struct {
 	TenantId string `protobuf:"bytes,2,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
 	Etag     string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
 	// Takes along its subscriptions.
-	Cascade       bool `protobuf:"varint,4,opt,name=cascade,proto3" json:"cascade,omitempty"`
-	ValidateOnly  bool `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Cascade      bool `protobuf:"varint,4,opt,name=cascade,proto3" json:"cascade,omitempty"`
+	ValidateOnly bool `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// Whether to wait until every replica decides by the write, for a bounded
+	// time. Default true.
+	WaitForPropagation *bool `protobuf:"varint,6,opt,name=wait_for_propagation,json=waitForPropagation,proto3,oneof" json:"wait_for_propagation,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *DeleteApiRequest) Reset() {
@@ -2836,12 +3049,21 @@ func (x *DeleteApiRequest) GetValidateOnly() bool {
 	return false
 }
 
+func (x *DeleteApiRequest) GetWaitForPropagation() bool {
+	if x != nil && x.WaitForPropagation != nil {
+		return *x.WaitForPropagation
+	}
+	return false
+}
+
 type DeleteApiResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What was taken along.
-	Cascade       *Cascade `protobuf:"bytes,1,opt,name=cascade,proto3" json:"cascade,omitempty"`
-	Note          string   `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
-	Revision      string   `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	Cascade  *Cascade `protobuf:"bytes,1,opt,name=cascade,proto3" json:"cascade,omitempty"`
+	Note     string   `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	Revision string   `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Where the write is in force. Absent when nothing was written.
+	Propagation   *Propagation `protobuf:"bytes,4,opt,name=propagation,proto3" json:"propagation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2897,15 +3119,25 @@ func (x *DeleteApiResponse) GetRevision() string {
 	return ""
 }
 
+func (x *DeleteApiResponse) GetPropagation() *Propagation {
+	if x != nil {
+		return x.Propagation
+	}
+	return nil
+}
+
 type CreateSubscriptionRequest struct {
 	state        protoimpl.MessageState `protogen:"open.v1"`
 	Subscription *Subscription          `protobuf:"bytes,1,opt,name=subscription,proto3" json:"subscription,omitempty"`
 	// Makes the call safe to repeat for 24 hours.
 	RequestId string `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// Checks everything and writes nothing.
-	ValidateOnly  bool `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	ValidateOnly bool `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// Whether to wait until every replica decides by the write, for a bounded
+	// time. Default true.
+	WaitForPropagation *bool `protobuf:"varint,4,opt,name=wait_for_propagation,json=waitForPropagation,proto3,oneof" json:"wait_for_propagation,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *CreateSubscriptionRequest) Reset() {
@@ -2959,11 +3191,20 @@ func (x *CreateSubscriptionRequest) GetValidateOnly() bool {
 	return false
 }
 
+func (x *CreateSubscriptionRequest) GetWaitForPropagation() bool {
+	if x != nil && x.WaitForPropagation != nil {
+		return *x.WaitForPropagation
+	}
+	return false
+}
+
 type CreateSubscriptionResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Subscription  *Subscription          `protobuf:"bytes,1,opt,name=subscription,proto3" json:"subscription,omitempty"`
-	Note          string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
-	Revision      string                 `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	Subscription *Subscription          `protobuf:"bytes,1,opt,name=subscription,proto3" json:"subscription,omitempty"`
+	Note         string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	Revision     string                 `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Where the write is in force. Absent when nothing was written.
+	Propagation   *Propagation `protobuf:"bytes,4,opt,name=propagation,proto3" json:"propagation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3017,6 +3258,13 @@ func (x *CreateSubscriptionResponse) GetRevision() string {
 		return x.Revision
 	}
 	return ""
+}
+
+func (x *CreateSubscriptionResponse) GetPropagation() *Propagation {
+	if x != nil {
+		return x.Propagation
+	}
+	return nil
 }
 
 type GetSubscriptionRequest struct {
@@ -3260,12 +3508,15 @@ type UpdateSubscriptionRequest struct {
 	// Named by its id and tenant.
 	Subscription *Subscription `protobuf:"bytes,1,opt,name=subscription,proto3" json:"subscription,omitempty"`
 	// May name note.
-	UpdateMask    *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
-	Etag          string                 `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
-	RequestId     string                 `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	ValidateOnly  bool                   `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	UpdateMask   *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
+	Etag         string                 `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
+	RequestId    string                 `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	ValidateOnly bool                   `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// Whether to wait until every replica decides by the write, for a bounded
+	// time. Default true.
+	WaitForPropagation *bool `protobuf:"varint,6,opt,name=wait_for_propagation,json=waitForPropagation,proto3,oneof" json:"wait_for_propagation,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *UpdateSubscriptionRequest) Reset() {
@@ -3333,11 +3584,20 @@ func (x *UpdateSubscriptionRequest) GetValidateOnly() bool {
 	return false
 }
 
+func (x *UpdateSubscriptionRequest) GetWaitForPropagation() bool {
+	if x != nil && x.WaitForPropagation != nil {
+		return *x.WaitForPropagation
+	}
+	return false
+}
+
 type UpdateSubscriptionResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Subscription  *Subscription          `protobuf:"bytes,1,opt,name=subscription,proto3" json:"subscription,omitempty"`
-	Note          string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
-	Revision      string                 `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	Subscription *Subscription          `protobuf:"bytes,1,opt,name=subscription,proto3" json:"subscription,omitempty"`
+	Note         string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	Revision     string                 `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Where the write is in force. Absent when nothing was written.
+	Propagation   *Propagation `protobuf:"bytes,4,opt,name=propagation,proto3" json:"propagation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3393,13 +3653,23 @@ func (x *UpdateSubscriptionResponse) GetRevision() string {
 	return ""
 }
 
+func (x *UpdateSubscriptionResponse) GetPropagation() *Propagation {
+	if x != nil {
+		return x.Propagation
+	}
+	return nil
+}
+
 type DeleteSubscriptionRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Etag          string                 `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
-	ValidateOnly  bool                   `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	Id           string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Etag         string                 `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
+	ValidateOnly bool                   `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// Whether to wait until every replica decides by the write, for a bounded
+	// time. Default true.
+	WaitForPropagation *bool `protobuf:"varint,4,opt,name=wait_for_propagation,json=waitForPropagation,proto3,oneof" json:"wait_for_propagation,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *DeleteSubscriptionRequest) Reset() {
@@ -3453,12 +3723,21 @@ func (x *DeleteSubscriptionRequest) GetValidateOnly() bool {
 	return false
 }
 
+func (x *DeleteSubscriptionRequest) GetWaitForPropagation() bool {
+	if x != nil && x.WaitForPropagation != nil {
+		return *x.WaitForPropagation
+	}
+	return false
+}
+
 type DeleteSubscriptionResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What was taken along.
-	Cascade       *Cascade `protobuf:"bytes,1,opt,name=cascade,proto3" json:"cascade,omitempty"`
-	Note          string   `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
-	Revision      string   `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	Cascade  *Cascade `protobuf:"bytes,1,opt,name=cascade,proto3" json:"cascade,omitempty"`
+	Note     string   `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	Revision string   `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Where the write is in force. Absent when nothing was written.
+	Propagation   *Propagation `protobuf:"bytes,4,opt,name=propagation,proto3" json:"propagation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3514,13 +3793,23 @@ func (x *DeleteSubscriptionResponse) GetRevision() string {
 	return ""
 }
 
+func (x *DeleteSubscriptionResponse) GetPropagation() *Propagation {
+	if x != nil {
+		return x.Propagation
+	}
+	return nil
+}
+
 type SuspendTenantRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Etag          string                 `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
-	ValidateOnly  bool                   `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	Id           string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Etag         string                 `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
+	ValidateOnly bool                   `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// Whether to wait until every replica decides by the write, for a bounded
+	// time. Default true.
+	WaitForPropagation *bool `protobuf:"varint,4,opt,name=wait_for_propagation,json=waitForPropagation,proto3,oneof" json:"wait_for_propagation,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *SuspendTenantRequest) Reset() {
@@ -3574,11 +3863,20 @@ func (x *SuspendTenantRequest) GetValidateOnly() bool {
 	return false
 }
 
+func (x *SuspendTenantRequest) GetWaitForPropagation() bool {
+	if x != nil && x.WaitForPropagation != nil {
+		return *x.WaitForPropagation
+	}
+	return false
+}
+
 type SuspendTenantResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Tenant        *Tenant                `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
-	Note          string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
-	Revision      string                 `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Tenant   *Tenant                `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	Note     string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	Revision string                 `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Where the write is in force. Absent when nothing was written.
+	Propagation   *Propagation `protobuf:"bytes,4,opt,name=propagation,proto3" json:"propagation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3634,13 +3932,23 @@ func (x *SuspendTenantResponse) GetRevision() string {
 	return ""
 }
 
+func (x *SuspendTenantResponse) GetPropagation() *Propagation {
+	if x != nil {
+		return x.Propagation
+	}
+	return nil
+}
+
 type ActivateTenantRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Etag          string                 `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
-	ValidateOnly  bool                   `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	Id           string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Etag         string                 `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
+	ValidateOnly bool                   `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// Whether to wait until every replica decides by the write, for a bounded
+	// time. Default true.
+	WaitForPropagation *bool `protobuf:"varint,4,opt,name=wait_for_propagation,json=waitForPropagation,proto3,oneof" json:"wait_for_propagation,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *ActivateTenantRequest) Reset() {
@@ -3694,11 +4002,20 @@ func (x *ActivateTenantRequest) GetValidateOnly() bool {
 	return false
 }
 
+func (x *ActivateTenantRequest) GetWaitForPropagation() bool {
+	if x != nil && x.WaitForPropagation != nil {
+		return *x.WaitForPropagation
+	}
+	return false
+}
+
 type ActivateTenantResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Tenant        *Tenant                `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
-	Note          string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
-	Revision      string                 `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Tenant   *Tenant                `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	Note     string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	Revision string                 `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Where the write is in force. Absent when nothing was written.
+	Propagation   *Propagation `protobuf:"bytes,4,opt,name=propagation,proto3" json:"propagation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3754,15 +4071,25 @@ func (x *ActivateTenantResponse) GetRevision() string {
 	return ""
 }
 
+func (x *ActivateTenantResponse) GetPropagation() *Propagation {
+	if x != nil {
+		return x.Propagation
+	}
+	return nil
+}
+
 type SuspendUserRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// Empty is the caller's own tenant.
-	TenantId      string `protobuf:"bytes,2,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
-	Etag          string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
-	ValidateOnly  bool   `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	TenantId     string `protobuf:"bytes,2,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
+	Etag         string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
+	ValidateOnly bool   `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// Whether to wait until every replica decides by the write, for a bounded
+	// time. Default true.
+	WaitForPropagation *bool `protobuf:"varint,5,opt,name=wait_for_propagation,json=waitForPropagation,proto3,oneof" json:"wait_for_propagation,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *SuspendUserRequest) Reset() {
@@ -3823,11 +4150,20 @@ func (x *SuspendUserRequest) GetValidateOnly() bool {
 	return false
 }
 
+func (x *SuspendUserRequest) GetWaitForPropagation() bool {
+	if x != nil && x.WaitForPropagation != nil {
+		return *x.WaitForPropagation
+	}
+	return false
+}
+
 type SuspendUserResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	User          *User                  `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
-	Note          string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
-	Revision      string                 `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	User     *User                  `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	Note     string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	Revision string                 `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Where the write is in force. Absent when nothing was written.
+	Propagation   *Propagation `protobuf:"bytes,4,opt,name=propagation,proto3" json:"propagation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3883,15 +4219,25 @@ func (x *SuspendUserResponse) GetRevision() string {
 	return ""
 }
 
+func (x *SuspendUserResponse) GetPropagation() *Propagation {
+	if x != nil {
+		return x.Propagation
+	}
+	return nil
+}
+
 type ActivateUserRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// Empty is the caller's own tenant.
-	TenantId      string `protobuf:"bytes,2,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
-	Etag          string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
-	ValidateOnly  bool   `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	TenantId     string `protobuf:"bytes,2,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
+	Etag         string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
+	ValidateOnly bool   `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// Whether to wait until every replica decides by the write, for a bounded
+	// time. Default true.
+	WaitForPropagation *bool `protobuf:"varint,5,opt,name=wait_for_propagation,json=waitForPropagation,proto3,oneof" json:"wait_for_propagation,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *ActivateUserRequest) Reset() {
@@ -3952,11 +4298,20 @@ func (x *ActivateUserRequest) GetValidateOnly() bool {
 	return false
 }
 
+func (x *ActivateUserRequest) GetWaitForPropagation() bool {
+	if x != nil && x.WaitForPropagation != nil {
+		return *x.WaitForPropagation
+	}
+	return false
+}
+
 type ActivateUserResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	User          *User                  `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
-	Note          string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
-	Revision      string                 `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	User     *User                  `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	Note     string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	Revision string                 `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Where the write is in force. Absent when nothing was written.
+	Propagation   *Propagation `protobuf:"bytes,4,opt,name=propagation,proto3" json:"propagation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4012,17 +4367,27 @@ func (x *ActivateUserResponse) GetRevision() string {
 	return ""
 }
 
+func (x *ActivateUserResponse) GetPropagation() *Propagation {
+	if x != nil {
+		return x.Propagation
+	}
+	return nil
+}
+
 type DeprecateApiRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// Empty is the caller's own tenant.
 	TenantId string `protobuf:"bytes,2,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
 	// When it stops to answer. Absent: not decided yet.
-	SunsetTime    *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=sunset_time,json=sunsetTime,proto3" json:"sunset_time,omitempty"`
-	Etag          string                 `protobuf:"bytes,4,opt,name=etag,proto3" json:"etag,omitempty"`
-	ValidateOnly  bool                   `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	SunsetTime   *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=sunset_time,json=sunsetTime,proto3" json:"sunset_time,omitempty"`
+	Etag         string                 `protobuf:"bytes,4,opt,name=etag,proto3" json:"etag,omitempty"`
+	ValidateOnly bool                   `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// Whether to wait until every replica decides by the write, for a bounded
+	// time. Default true.
+	WaitForPropagation *bool `protobuf:"varint,6,opt,name=wait_for_propagation,json=waitForPropagation,proto3,oneof" json:"wait_for_propagation,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *DeprecateApiRequest) Reset() {
@@ -4090,11 +4455,20 @@ func (x *DeprecateApiRequest) GetValidateOnly() bool {
 	return false
 }
 
+func (x *DeprecateApiRequest) GetWaitForPropagation() bool {
+	if x != nil && x.WaitForPropagation != nil {
+		return *x.WaitForPropagation
+	}
+	return false
+}
+
 type DeprecateApiResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Api           *Api                   `protobuf:"bytes,1,opt,name=api,proto3" json:"api,omitempty"`
-	Note          string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
-	Revision      string                 `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Api      *Api                   `protobuf:"bytes,1,opt,name=api,proto3" json:"api,omitempty"`
+	Note     string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	Revision string                 `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Where the write is in force. Absent when nothing was written.
+	Propagation   *Propagation `protobuf:"bytes,4,opt,name=propagation,proto3" json:"propagation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4150,15 +4524,25 @@ func (x *DeprecateApiResponse) GetRevision() string {
 	return ""
 }
 
+func (x *DeprecateApiResponse) GetPropagation() *Propagation {
+	if x != nil {
+		return x.Propagation
+	}
+	return nil
+}
+
 type RetireApiRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// Empty is the caller's own tenant.
-	TenantId      string `protobuf:"bytes,2,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
-	Etag          string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
-	ValidateOnly  bool   `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	TenantId     string `protobuf:"bytes,2,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
+	Etag         string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
+	ValidateOnly bool   `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// Whether to wait until every replica decides by the write, for a bounded
+	// time. Default true.
+	WaitForPropagation *bool `protobuf:"varint,5,opt,name=wait_for_propagation,json=waitForPropagation,proto3,oneof" json:"wait_for_propagation,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *RetireApiRequest) Reset() {
@@ -4219,11 +4603,20 @@ func (x *RetireApiRequest) GetValidateOnly() bool {
 	return false
 }
 
+func (x *RetireApiRequest) GetWaitForPropagation() bool {
+	if x != nil && x.WaitForPropagation != nil {
+		return *x.WaitForPropagation
+	}
+	return false
+}
+
 type RetireApiResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Api           *Api                   `protobuf:"bytes,1,opt,name=api,proto3" json:"api,omitempty"`
-	Note          string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
-	Revision      string                 `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Api      *Api                   `protobuf:"bytes,1,opt,name=api,proto3" json:"api,omitempty"`
+	Note     string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	Revision string                 `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Where the write is in force. Absent when nothing was written.
+	Propagation   *Propagation `protobuf:"bytes,4,opt,name=propagation,proto3" json:"propagation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4279,16 +4672,26 @@ func (x *RetireApiResponse) GetRevision() string {
 	return ""
 }
 
+func (x *RetireApiResponse) GetPropagation() *Propagation {
+	if x != nil {
+		return x.Propagation
+	}
+	return nil
+}
+
 type ApproveSubscriptionRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// When the right ends. Absent: it does not.
-	ExpireTime    *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
-	Plan          string                 `protobuf:"bytes,3,opt,name=plan,proto3" json:"plan,omitempty"`
-	Etag          string                 `protobuf:"bytes,4,opt,name=etag,proto3" json:"etag,omitempty"`
-	ValidateOnly  bool                   `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	ExpireTime   *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
+	Plan         string                 `protobuf:"bytes,3,opt,name=plan,proto3" json:"plan,omitempty"`
+	Etag         string                 `protobuf:"bytes,4,opt,name=etag,proto3" json:"etag,omitempty"`
+	ValidateOnly bool                   `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// Whether to wait until every replica decides by the write, for a bounded
+	// time. Default true.
+	WaitForPropagation *bool `protobuf:"varint,6,opt,name=wait_for_propagation,json=waitForPropagation,proto3,oneof" json:"wait_for_propagation,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *ApproveSubscriptionRequest) Reset() {
@@ -4356,11 +4759,20 @@ func (x *ApproveSubscriptionRequest) GetValidateOnly() bool {
 	return false
 }
 
+func (x *ApproveSubscriptionRequest) GetWaitForPropagation() bool {
+	if x != nil && x.WaitForPropagation != nil {
+		return *x.WaitForPropagation
+	}
+	return false
+}
+
 type ApproveSubscriptionResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Subscription  *Subscription          `protobuf:"bytes,1,opt,name=subscription,proto3" json:"subscription,omitempty"`
-	Note          string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
-	Revision      string                 `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	Subscription *Subscription          `protobuf:"bytes,1,opt,name=subscription,proto3" json:"subscription,omitempty"`
+	Note         string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	Revision     string                 `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Where the write is in force. Absent when nothing was written.
+	Propagation   *Propagation `protobuf:"bytes,4,opt,name=propagation,proto3" json:"propagation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4416,15 +4828,25 @@ func (x *ApproveSubscriptionResponse) GetRevision() string {
 	return ""
 }
 
+func (x *ApproveSubscriptionResponse) GetPropagation() *Propagation {
+	if x != nil {
+		return x.Propagation
+	}
+	return nil
+}
+
 type RejectSubscriptionRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// For the subscriber to read, at most 1,024 bytes.
-	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
-	Etag          string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
-	ValidateOnly  bool   `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Reason       string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	Etag         string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
+	ValidateOnly bool   `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// Whether to wait until every replica decides by the write, for a bounded
+	// time. Default true.
+	WaitForPropagation *bool `protobuf:"varint,5,opt,name=wait_for_propagation,json=waitForPropagation,proto3,oneof" json:"wait_for_propagation,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *RejectSubscriptionRequest) Reset() {
@@ -4485,11 +4907,20 @@ func (x *RejectSubscriptionRequest) GetValidateOnly() bool {
 	return false
 }
 
+func (x *RejectSubscriptionRequest) GetWaitForPropagation() bool {
+	if x != nil && x.WaitForPropagation != nil {
+		return *x.WaitForPropagation
+	}
+	return false
+}
+
 type RejectSubscriptionResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Subscription  *Subscription          `protobuf:"bytes,1,opt,name=subscription,proto3" json:"subscription,omitempty"`
-	Note          string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
-	Revision      string                 `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	Subscription *Subscription          `protobuf:"bytes,1,opt,name=subscription,proto3" json:"subscription,omitempty"`
+	Note         string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	Revision     string                 `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Where the write is in force. Absent when nothing was written.
+	Propagation   *Propagation `protobuf:"bytes,4,opt,name=propagation,proto3" json:"propagation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4545,15 +4976,25 @@ func (x *RejectSubscriptionResponse) GetRevision() string {
 	return ""
 }
 
+func (x *RejectSubscriptionResponse) GetPropagation() *Propagation {
+	if x != nil {
+		return x.Propagation
+	}
+	return nil
+}
+
 type PauseSubscriptionRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// For the subscriber to read, at most 1,024 bytes.
-	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
-	Etag          string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
-	ValidateOnly  bool   `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Reason       string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	Etag         string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
+	ValidateOnly bool   `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// Whether to wait until every replica decides by the write, for a bounded
+	// time. Default true.
+	WaitForPropagation *bool `protobuf:"varint,5,opt,name=wait_for_propagation,json=waitForPropagation,proto3,oneof" json:"wait_for_propagation,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *PauseSubscriptionRequest) Reset() {
@@ -4614,11 +5055,20 @@ func (x *PauseSubscriptionRequest) GetValidateOnly() bool {
 	return false
 }
 
+func (x *PauseSubscriptionRequest) GetWaitForPropagation() bool {
+	if x != nil && x.WaitForPropagation != nil {
+		return *x.WaitForPropagation
+	}
+	return false
+}
+
 type PauseSubscriptionResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Subscription  *Subscription          `protobuf:"bytes,1,opt,name=subscription,proto3" json:"subscription,omitempty"`
-	Note          string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
-	Revision      string                 `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	Subscription *Subscription          `protobuf:"bytes,1,opt,name=subscription,proto3" json:"subscription,omitempty"`
+	Note         string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	Revision     string                 `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Where the write is in force. Absent when nothing was written.
+	Propagation   *Propagation `protobuf:"bytes,4,opt,name=propagation,proto3" json:"propagation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4674,13 +5124,23 @@ func (x *PauseSubscriptionResponse) GetRevision() string {
 	return ""
 }
 
+func (x *PauseSubscriptionResponse) GetPropagation() *Propagation {
+	if x != nil {
+		return x.Propagation
+	}
+	return nil
+}
+
 type ResumeSubscriptionRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Etag          string                 `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
-	ValidateOnly  bool                   `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	Id           string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Etag         string                 `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
+	ValidateOnly bool                   `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// Whether to wait until every replica decides by the write, for a bounded
+	// time. Default true.
+	WaitForPropagation *bool `protobuf:"varint,4,opt,name=wait_for_propagation,json=waitForPropagation,proto3,oneof" json:"wait_for_propagation,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *ResumeSubscriptionRequest) Reset() {
@@ -4734,11 +5194,20 @@ func (x *ResumeSubscriptionRequest) GetValidateOnly() bool {
 	return false
 }
 
+func (x *ResumeSubscriptionRequest) GetWaitForPropagation() bool {
+	if x != nil && x.WaitForPropagation != nil {
+		return *x.WaitForPropagation
+	}
+	return false
+}
+
 type ResumeSubscriptionResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Subscription  *Subscription          `protobuf:"bytes,1,opt,name=subscription,proto3" json:"subscription,omitempty"`
-	Note          string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
-	Revision      string                 `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	Subscription *Subscription          `protobuf:"bytes,1,opt,name=subscription,proto3" json:"subscription,omitempty"`
+	Note         string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	Revision     string                 `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Where the write is in force. Absent when nothing was written.
+	Propagation   *Propagation `protobuf:"bytes,4,opt,name=propagation,proto3" json:"propagation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4792,6 +5261,13 @@ func (x *ResumeSubscriptionResponse) GetRevision() string {
 		return x.Revision
 	}
 	return ""
+}
+
+func (x *ResumeSubscriptionResponse) GetPropagation() *Propagation {
+	if x != nil {
+		return x.Propagation
+	}
+	return nil
 }
 
 type ListPolicyViolationsRequest struct {
@@ -4911,10 +5387,13 @@ type PurgeDeletedRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// How long ago at least; not less than the server's --purge-retention, which
 	// is the default.
-	Retention     *durationpb.Duration `protobuf:"bytes,1,opt,name=retention,proto3" json:"retention,omitempty"`
-	ValidateOnly  bool                 `protobuf:"varint,2,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Retention    *durationpb.Duration `protobuf:"bytes,1,opt,name=retention,proto3" json:"retention,omitempty"`
+	ValidateOnly bool                 `protobuf:"varint,2,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// Whether to wait until every replica decides by the write, for a bounded
+	// time. Default true.
+	WaitForPropagation *bool `protobuf:"varint,3,opt,name=wait_for_propagation,json=waitForPropagation,proto3,oneof" json:"wait_for_propagation,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *PurgeDeletedRequest) Reset() {
@@ -4961,13 +5440,22 @@ func (x *PurgeDeletedRequest) GetValidateOnly() bool {
 	return false
 }
 
+func (x *PurgeDeletedRequest) GetWaitForPropagation() bool {
+	if x != nil && x.WaitForPropagation != nil {
+		return *x.WaitForPropagation
+	}
+	return false
+}
+
 type PurgeDeletedResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Tenants       int64                  `protobuf:"varint,1,opt,name=tenants,proto3" json:"tenants,omitempty"`
-	Users         int64                  `protobuf:"varint,2,opt,name=users,proto3" json:"users,omitempty"`
-	Keys          int64                  `protobuf:"varint,3,opt,name=keys,proto3" json:"keys,omitempty"`
-	Note          string                 `protobuf:"bytes,4,opt,name=note,proto3" json:"note,omitempty"`
-	Revision      string                 `protobuf:"bytes,5,opt,name=revision,proto3" json:"revision,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Tenants  int64                  `protobuf:"varint,1,opt,name=tenants,proto3" json:"tenants,omitempty"`
+	Users    int64                  `protobuf:"varint,2,opt,name=users,proto3" json:"users,omitempty"`
+	Keys     int64                  `protobuf:"varint,3,opt,name=keys,proto3" json:"keys,omitempty"`
+	Note     string                 `protobuf:"bytes,4,opt,name=note,proto3" json:"note,omitempty"`
+	Revision string                 `protobuf:"bytes,5,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Where the write is in force. Absent when nothing was written.
+	Propagation   *Propagation `protobuf:"bytes,6,opt,name=propagation,proto3" json:"propagation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5035,6 +5523,13 @@ func (x *PurgeDeletedResponse) GetRevision() string {
 		return x.Revision
 	}
 	return ""
+}
+
+func (x *PurgeDeletedResponse) GetPropagation() *Propagation {
+	if x != nil {
+		return x.Propagation
+	}
+	return nil
 }
 
 type ExplainRequest struct {
@@ -5167,7 +5662,7 @@ var File_keystile_v1_directory_service_proto protoreflect.FileDescriptor
 
 const file_keystile_v1_directory_service_proto_rawDesc = "" +
 	"\n" +
-	"#keystile/v1/directory_service.proto\x12\vkeystile.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15keystile/v1/api.proto\x1a\x1dkeystile/v1/key_service.proto\x1a\x18keystile/v1/tenant.proto\x1a\x16keystile/v1/user.proto\x1a\x19keystile/v1/verdict.proto\"\x83\x01\n" +
+	"#keystile/v1/directory_service.proto\x12\vkeystile.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15keystile/v1/api.proto\x1a\x1dkeystile/v1/key_service.proto\x1a\x1dkeystile/v1/propagation.proto\x1a\x18keystile/v1/tenant.proto\x1a\x16keystile/v1/user.proto\x1a\x19keystile/v1/verdict.proto\"\x83\x01\n" +
 	"\aCascade\x12\x14\n" +
 	"\x05users\x18\x01 \x01(\x03R\x05users\x12\x12\n" +
 	"\x04keys\x18\x02 \x01(\x03R\x04keys\x12\x14\n" +
@@ -5209,16 +5704,19 @@ const file_keystile_v1_directory_service_proto_rawDesc = "" +
 	"\x06method\x18\v \x01(\tR\x06method\x12\x12\n" +
 	"\x04host\x18\f \x01(\tR\x04host\x12\x12\n" +
 	"\x04path\x18\r \x01(\tR\x04path\x12\x1b\n" +
-	"\tclient_ip\x18\x0e \x01(\tR\bclientIp\"\x86\x01\n" +
+	"\tclient_ip\x18\x0e \x01(\tR\bclientIp\"\xd6\x01\n" +
 	"\x13CreateTenantRequest\x12+\n" +
 	"\x06tenant\x18\x01 \x01(\v2\x13.keystile.v1.TenantR\x06tenant\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x02 \x01(\tR\trequestId\x12#\n" +
-	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\"s\n" +
+	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\x125\n" +
+	"\x14wait_for_propagation\x18\x04 \x01(\bH\x00R\x12waitForPropagation\x88\x01\x01B\x17\n" +
+	"\x15_wait_for_propagation\"\xaf\x01\n" +
 	"\x14CreateTenantResponse\x12+\n" +
 	"\x06tenant\x18\x01 \x01(\v2\x13.keystile.v1.TenantR\x06tenant\x12\x12\n" +
 	"\x04note\x18\x02 \x01(\tR\x04note\x12\x1a\n" +
-	"\brevision\x18\x03 \x01(\tR\brevision\"\"\n" +
+	"\brevision\x18\x03 \x01(\tR\brevision\x12:\n" +
+	"\vpropagation\x18\x04 \x01(\v2\x18.keystile.v1.PropagationR\vpropagation\"\"\n" +
 	"\x10GetTenantRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"@\n" +
 	"\x11GetTenantResponse\x12+\n" +
@@ -5231,7 +5729,7 @@ const file_keystile_v1_directory_service_proto_rawDesc = "" +
 	"\fshow_deleted\x18\x04 \x01(\bR\vshowDeleted\"l\n" +
 	"\x13ListTenantsResponse\x12-\n" +
 	"\atenants\x18\x01 \x03(\v2\x13.keystile.v1.TenantR\atenants\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xd7\x01\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xa7\x02\n" +
 	"\x13UpdateTenantRequest\x12+\n" +
 	"\x06tenant\x18\x01 \x01(\v2\x13.keystile.v1.TenantR\x06tenant\x12;\n" +
 	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
@@ -5239,30 +5737,39 @@ const file_keystile_v1_directory_service_proto_rawDesc = "" +
 	"\x04etag\x18\x03 \x01(\tR\x04etag\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x04 \x01(\tR\trequestId\x12#\n" +
-	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\"s\n" +
+	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\x125\n" +
+	"\x14wait_for_propagation\x18\x06 \x01(\bH\x00R\x12waitForPropagation\x88\x01\x01B\x17\n" +
+	"\x15_wait_for_propagation\"\xaf\x01\n" +
 	"\x14UpdateTenantResponse\x12+\n" +
 	"\x06tenant\x18\x01 \x01(\v2\x13.keystile.v1.TenantR\x06tenant\x12\x12\n" +
 	"\x04note\x18\x02 \x01(\tR\x04note\x12\x1a\n" +
-	"\brevision\x18\x03 \x01(\tR\brevision\"x\n" +
+	"\brevision\x18\x03 \x01(\tR\brevision\x12:\n" +
+	"\vpropagation\x18\x04 \x01(\v2\x18.keystile.v1.PropagationR\vpropagation\"\xc8\x01\n" +
 	"\x13DeleteTenantRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x12\x18\n" +
 	"\acascade\x18\x03 \x01(\bR\acascade\x12#\n" +
-	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"\xa3\x01\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\x125\n" +
+	"\x14wait_for_propagation\x18\x05 \x01(\bH\x00R\x12waitForPropagation\x88\x01\x01B\x17\n" +
+	"\x15_wait_for_propagation\"\xdf\x01\n" +
 	"\x14DeleteTenantResponse\x12+\n" +
 	"\x06tenant\x18\x01 \x01(\v2\x13.keystile.v1.TenantR\x06tenant\x12.\n" +
 	"\acascade\x18\x02 \x01(\v2\x14.keystile.v1.CascadeR\acascade\x12\x12\n" +
 	"\x04note\x18\x03 \x01(\tR\x04note\x12\x1a\n" +
-	"\brevision\x18\x04 \x01(\tR\brevision\"~\n" +
+	"\brevision\x18\x04 \x01(\tR\brevision\x12:\n" +
+	"\vpropagation\x18\x05 \x01(\v2\x18.keystile.v1.PropagationR\vpropagation\"\xce\x01\n" +
 	"\x11CreateUserRequest\x12%\n" +
 	"\x04user\x18\x01 \x01(\v2\x11.keystile.v1.UserR\x04user\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x02 \x01(\tR\trequestId\x12#\n" +
-	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\"k\n" +
+	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\x125\n" +
+	"\x14wait_for_propagation\x18\x04 \x01(\bH\x00R\x12waitForPropagation\x88\x01\x01B\x17\n" +
+	"\x15_wait_for_propagation\"\xa7\x01\n" +
 	"\x12CreateUserResponse\x12%\n" +
 	"\x04user\x18\x01 \x01(\v2\x11.keystile.v1.UserR\x04user\x12\x12\n" +
 	"\x04note\x18\x02 \x01(\tR\x04note\x12\x1a\n" +
-	"\brevision\x18\x03 \x01(\tR\brevision\"=\n" +
+	"\brevision\x18\x03 \x01(\tR\brevision\x12:\n" +
+	"\vpropagation\x18\x04 \x01(\v2\x18.keystile.v1.PropagationR\vpropagation\"=\n" +
 	"\x0eGetUserRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1b\n" +
 	"\ttenant_id\x18\x02 \x01(\tR\btenantId\"8\n" +
@@ -5277,7 +5784,7 @@ const file_keystile_v1_directory_service_proto_rawDesc = "" +
 	"\fshow_deleted\x18\x05 \x01(\bR\vshowDeleted\"d\n" +
 	"\x11ListUsersResponse\x12'\n" +
 	"\x05users\x18\x01 \x03(\v2\x11.keystile.v1.UserR\x05users\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xcf\x01\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x9f\x02\n" +
 	"\x11UpdateUserRequest\x12%\n" +
 	"\x04user\x18\x01 \x01(\v2\x11.keystile.v1.UserR\x04user\x12;\n" +
 	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
@@ -5285,31 +5792,40 @@ const file_keystile_v1_directory_service_proto_rawDesc = "" +
 	"\x04etag\x18\x03 \x01(\tR\x04etag\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x04 \x01(\tR\trequestId\x12#\n" +
-	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\"k\n" +
+	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\x125\n" +
+	"\x14wait_for_propagation\x18\x06 \x01(\bH\x00R\x12waitForPropagation\x88\x01\x01B\x17\n" +
+	"\x15_wait_for_propagation\"\xa7\x01\n" +
 	"\x12UpdateUserResponse\x12%\n" +
 	"\x04user\x18\x01 \x01(\v2\x11.keystile.v1.UserR\x04user\x12\x12\n" +
 	"\x04note\x18\x02 \x01(\tR\x04note\x12\x1a\n" +
-	"\brevision\x18\x03 \x01(\tR\brevision\"\x93\x01\n" +
+	"\brevision\x18\x03 \x01(\tR\brevision\x12:\n" +
+	"\vpropagation\x18\x04 \x01(\v2\x18.keystile.v1.PropagationR\vpropagation\"\xe3\x01\n" +
 	"\x11DeleteUserRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1b\n" +
 	"\ttenant_id\x18\x02 \x01(\tR\btenantId\x12\x12\n" +
 	"\x04etag\x18\x03 \x01(\tR\x04etag\x12\x18\n" +
 	"\acascade\x18\x04 \x01(\bR\acascade\x12#\n" +
-	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\"\x9b\x01\n" +
+	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\x125\n" +
+	"\x14wait_for_propagation\x18\x06 \x01(\bH\x00R\x12waitForPropagation\x88\x01\x01B\x17\n" +
+	"\x15_wait_for_propagation\"\xd7\x01\n" +
 	"\x12DeleteUserResponse\x12%\n" +
 	"\x04user\x18\x01 \x01(\v2\x11.keystile.v1.UserR\x04user\x12.\n" +
 	"\acascade\x18\x02 \x01(\v2\x14.keystile.v1.CascadeR\acascade\x12\x12\n" +
 	"\x04note\x18\x03 \x01(\tR\x04note\x12\x1a\n" +
-	"\brevision\x18\x04 \x01(\tR\brevision\"~\n" +
+	"\brevision\x18\x04 \x01(\tR\brevision\x12:\n" +
+	"\vpropagation\x18\x05 \x01(\v2\x18.keystile.v1.PropagationR\vpropagation\"\xce\x01\n" +
 	"\x11CreateRoleRequest\x12%\n" +
 	"\x04role\x18\x01 \x01(\v2\x11.keystile.v1.RoleR\x04role\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x02 \x01(\tR\trequestId\x12#\n" +
-	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\"k\n" +
+	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\x125\n" +
+	"\x14wait_for_propagation\x18\x04 \x01(\bH\x00R\x12waitForPropagation\x88\x01\x01B\x17\n" +
+	"\x15_wait_for_propagation\"\xa7\x01\n" +
 	"\x12CreateRoleResponse\x12%\n" +
 	"\x04role\x18\x01 \x01(\v2\x11.keystile.v1.RoleR\x04role\x12\x12\n" +
 	"\x04note\x18\x02 \x01(\tR\x04note\x12\x1a\n" +
-	"\brevision\x18\x03 \x01(\tR\brevision\"=\n" +
+	"\brevision\x18\x03 \x01(\tR\brevision\x12:\n" +
+	"\vpropagation\x18\x04 \x01(\v2\x18.keystile.v1.PropagationR\vpropagation\"=\n" +
 	"\x0eGetRoleRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1b\n" +
 	"\ttenant_id\x18\x02 \x01(\tR\btenantId\"8\n" +
@@ -5323,7 +5839,7 @@ const file_keystile_v1_directory_service_proto_rawDesc = "" +
 	"\x06filter\x18\x04 \x01(\tR\x06filter\"d\n" +
 	"\x11ListRolesResponse\x12'\n" +
 	"\x05roles\x18\x01 \x03(\v2\x11.keystile.v1.RoleR\x05roles\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xcf\x01\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x9f\x02\n" +
 	"\x11UpdateRoleRequest\x12%\n" +
 	"\x04role\x18\x01 \x01(\v2\x11.keystile.v1.RoleR\x04role\x12;\n" +
 	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
@@ -5331,30 +5847,39 @@ const file_keystile_v1_directory_service_proto_rawDesc = "" +
 	"\x04etag\x18\x03 \x01(\tR\x04etag\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x04 \x01(\tR\trequestId\x12#\n" +
-	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\"k\n" +
+	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\x125\n" +
+	"\x14wait_for_propagation\x18\x06 \x01(\bH\x00R\x12waitForPropagation\x88\x01\x01B\x17\n" +
+	"\x15_wait_for_propagation\"\xa7\x01\n" +
 	"\x12UpdateRoleResponse\x12%\n" +
 	"\x04role\x18\x01 \x01(\v2\x11.keystile.v1.RoleR\x04role\x12\x12\n" +
 	"\x04note\x18\x02 \x01(\tR\x04note\x12\x1a\n" +
-	"\brevision\x18\x03 \x01(\tR\brevision\"\x93\x01\n" +
+	"\brevision\x18\x03 \x01(\tR\brevision\x12:\n" +
+	"\vpropagation\x18\x04 \x01(\v2\x18.keystile.v1.PropagationR\vpropagation\"\xe3\x01\n" +
 	"\x11DeleteRoleRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1b\n" +
 	"\ttenant_id\x18\x02 \x01(\tR\btenantId\x12\x12\n" +
 	"\x04etag\x18\x03 \x01(\tR\x04etag\x12\x18\n" +
 	"\acascade\x18\x04 \x01(\bR\acascade\x12#\n" +
-	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\"t\n" +
+	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\x125\n" +
+	"\x14wait_for_propagation\x18\x06 \x01(\bH\x00R\x12waitForPropagation\x88\x01\x01B\x17\n" +
+	"\x15_wait_for_propagation\"\xb0\x01\n" +
 	"\x12DeleteRoleResponse\x12.\n" +
 	"\acascade\x18\x01 \x01(\v2\x14.keystile.v1.CascadeR\acascade\x12\x12\n" +
 	"\x04note\x18\x02 \x01(\tR\x04note\x12\x1a\n" +
-	"\brevision\x18\x03 \x01(\tR\brevision\"z\n" +
+	"\brevision\x18\x03 \x01(\tR\brevision\x12:\n" +
+	"\vpropagation\x18\x04 \x01(\v2\x18.keystile.v1.PropagationR\vpropagation\"\xca\x01\n" +
 	"\x10CreateApiRequest\x12\"\n" +
 	"\x03api\x18\x01 \x01(\v2\x10.keystile.v1.ApiR\x03api\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x02 \x01(\tR\trequestId\x12#\n" +
-	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\"g\n" +
+	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\x125\n" +
+	"\x14wait_for_propagation\x18\x04 \x01(\bH\x00R\x12waitForPropagation\x88\x01\x01B\x17\n" +
+	"\x15_wait_for_propagation\"\xa3\x01\n" +
 	"\x11CreateApiResponse\x12\"\n" +
 	"\x03api\x18\x01 \x01(\v2\x10.keystile.v1.ApiR\x03api\x12\x12\n" +
 	"\x04note\x18\x02 \x01(\tR\x04note\x12\x1a\n" +
-	"\brevision\x18\x03 \x01(\tR\brevision\"<\n" +
+	"\brevision\x18\x03 \x01(\tR\brevision\x12:\n" +
+	"\vpropagation\x18\x04 \x01(\v2\x18.keystile.v1.PropagationR\vpropagation\"<\n" +
 	"\rGetApiRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1b\n" +
 	"\ttenant_id\x18\x02 \x01(\tR\btenantId\"4\n" +
@@ -5368,7 +5893,7 @@ const file_keystile_v1_directory_service_proto_rawDesc = "" +
 	"\x06filter\x18\x04 \x01(\tR\x06filter\"`\n" +
 	"\x10ListApisResponse\x12$\n" +
 	"\x04apis\x18\x01 \x03(\v2\x10.keystile.v1.ApiR\x04apis\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xcb\x01\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x9b\x02\n" +
 	"\x10UpdateApiRequest\x12\"\n" +
 	"\x03api\x18\x01 \x01(\v2\x10.keystile.v1.ApiR\x03api\x12;\n" +
 	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
@@ -5376,30 +5901,39 @@ const file_keystile_v1_directory_service_proto_rawDesc = "" +
 	"\x04etag\x18\x03 \x01(\tR\x04etag\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x04 \x01(\tR\trequestId\x12#\n" +
-	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\"g\n" +
+	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\x125\n" +
+	"\x14wait_for_propagation\x18\x06 \x01(\bH\x00R\x12waitForPropagation\x88\x01\x01B\x17\n" +
+	"\x15_wait_for_propagation\"\xa3\x01\n" +
 	"\x11UpdateApiResponse\x12\"\n" +
 	"\x03api\x18\x01 \x01(\v2\x10.keystile.v1.ApiR\x03api\x12\x12\n" +
 	"\x04note\x18\x02 \x01(\tR\x04note\x12\x1a\n" +
-	"\brevision\x18\x03 \x01(\tR\brevision\"\x92\x01\n" +
+	"\brevision\x18\x03 \x01(\tR\brevision\x12:\n" +
+	"\vpropagation\x18\x04 \x01(\v2\x18.keystile.v1.PropagationR\vpropagation\"\xe2\x01\n" +
 	"\x10DeleteApiRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1b\n" +
 	"\ttenant_id\x18\x02 \x01(\tR\btenantId\x12\x12\n" +
 	"\x04etag\x18\x03 \x01(\tR\x04etag\x12\x18\n" +
 	"\acascade\x18\x04 \x01(\bR\acascade\x12#\n" +
-	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\"s\n" +
+	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\x125\n" +
+	"\x14wait_for_propagation\x18\x06 \x01(\bH\x00R\x12waitForPropagation\x88\x01\x01B\x17\n" +
+	"\x15_wait_for_propagation\"\xaf\x01\n" +
 	"\x11DeleteApiResponse\x12.\n" +
 	"\acascade\x18\x01 \x01(\v2\x14.keystile.v1.CascadeR\acascade\x12\x12\n" +
 	"\x04note\x18\x02 \x01(\tR\x04note\x12\x1a\n" +
-	"\brevision\x18\x03 \x01(\tR\brevision\"\x9e\x01\n" +
+	"\brevision\x18\x03 \x01(\tR\brevision\x12:\n" +
+	"\vpropagation\x18\x04 \x01(\v2\x18.keystile.v1.PropagationR\vpropagation\"\xee\x01\n" +
 	"\x19CreateSubscriptionRequest\x12=\n" +
 	"\fsubscription\x18\x01 \x01(\v2\x19.keystile.v1.SubscriptionR\fsubscription\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x02 \x01(\tR\trequestId\x12#\n" +
-	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\"\x8b\x01\n" +
+	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\x125\n" +
+	"\x14wait_for_propagation\x18\x04 \x01(\bH\x00R\x12waitForPropagation\x88\x01\x01B\x17\n" +
+	"\x15_wait_for_propagation\"\xc7\x01\n" +
 	"\x1aCreateSubscriptionResponse\x12=\n" +
 	"\fsubscription\x18\x01 \x01(\v2\x19.keystile.v1.SubscriptionR\fsubscription\x12\x12\n" +
 	"\x04note\x18\x02 \x01(\tR\x04note\x12\x1a\n" +
-	"\brevision\x18\x03 \x01(\tR\brevision\"(\n" +
+	"\brevision\x18\x03 \x01(\tR\brevision\x12:\n" +
+	"\vpropagation\x18\x04 \x01(\v2\x18.keystile.v1.PropagationR\vpropagation\"(\n" +
 	"\x16GetSubscriptionRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"X\n" +
 	"\x17GetSubscriptionResponse\x12=\n" +
@@ -5415,7 +5949,7 @@ const file_keystile_v1_directory_service_proto_rawDesc = "" +
 	"\x06filter\x18\a \x01(\tR\x06filter\"\x84\x01\n" +
 	"\x19ListSubscriptionsResponse\x12?\n" +
 	"\rsubscriptions\x18\x01 \x03(\v2\x19.keystile.v1.SubscriptionR\rsubscriptions\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xef\x01\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xbf\x02\n" +
 	"\x19UpdateSubscriptionRequest\x12=\n" +
 	"\fsubscription\x18\x01 \x01(\v2\x19.keystile.v1.SubscriptionR\fsubscription\x12;\n" +
 	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
@@ -5423,110 +5957,146 @@ const file_keystile_v1_directory_service_proto_rawDesc = "" +
 	"\x04etag\x18\x03 \x01(\tR\x04etag\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x04 \x01(\tR\trequestId\x12#\n" +
-	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\"\x8b\x01\n" +
+	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\x125\n" +
+	"\x14wait_for_propagation\x18\x06 \x01(\bH\x00R\x12waitForPropagation\x88\x01\x01B\x17\n" +
+	"\x15_wait_for_propagation\"\xc7\x01\n" +
 	"\x1aUpdateSubscriptionResponse\x12=\n" +
 	"\fsubscription\x18\x01 \x01(\v2\x19.keystile.v1.SubscriptionR\fsubscription\x12\x12\n" +
 	"\x04note\x18\x02 \x01(\tR\x04note\x12\x1a\n" +
-	"\brevision\x18\x03 \x01(\tR\brevision\"d\n" +
+	"\brevision\x18\x03 \x01(\tR\brevision\x12:\n" +
+	"\vpropagation\x18\x04 \x01(\v2\x18.keystile.v1.PropagationR\vpropagation\"\xb4\x01\n" +
 	"\x19DeleteSubscriptionRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x12#\n" +
-	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\"|\n" +
+	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\x125\n" +
+	"\x14wait_for_propagation\x18\x04 \x01(\bH\x00R\x12waitForPropagation\x88\x01\x01B\x17\n" +
+	"\x15_wait_for_propagation\"\xb8\x01\n" +
 	"\x1aDeleteSubscriptionResponse\x12.\n" +
 	"\acascade\x18\x01 \x01(\v2\x14.keystile.v1.CascadeR\acascade\x12\x12\n" +
 	"\x04note\x18\x02 \x01(\tR\x04note\x12\x1a\n" +
-	"\brevision\x18\x03 \x01(\tR\brevision\"_\n" +
+	"\brevision\x18\x03 \x01(\tR\brevision\x12:\n" +
+	"\vpropagation\x18\x04 \x01(\v2\x18.keystile.v1.PropagationR\vpropagation\"\xaf\x01\n" +
 	"\x14SuspendTenantRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x12#\n" +
-	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\"t\n" +
+	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\x125\n" +
+	"\x14wait_for_propagation\x18\x04 \x01(\bH\x00R\x12waitForPropagation\x88\x01\x01B\x17\n" +
+	"\x15_wait_for_propagation\"\xb0\x01\n" +
 	"\x15SuspendTenantResponse\x12+\n" +
 	"\x06tenant\x18\x01 \x01(\v2\x13.keystile.v1.TenantR\x06tenant\x12\x12\n" +
 	"\x04note\x18\x02 \x01(\tR\x04note\x12\x1a\n" +
-	"\brevision\x18\x03 \x01(\tR\brevision\"`\n" +
+	"\brevision\x18\x03 \x01(\tR\brevision\x12:\n" +
+	"\vpropagation\x18\x04 \x01(\v2\x18.keystile.v1.PropagationR\vpropagation\"\xb0\x01\n" +
 	"\x15ActivateTenantRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x12#\n" +
-	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\"u\n" +
+	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\x125\n" +
+	"\x14wait_for_propagation\x18\x04 \x01(\bH\x00R\x12waitForPropagation\x88\x01\x01B\x17\n" +
+	"\x15_wait_for_propagation\"\xb1\x01\n" +
 	"\x16ActivateTenantResponse\x12+\n" +
 	"\x06tenant\x18\x01 \x01(\v2\x13.keystile.v1.TenantR\x06tenant\x12\x12\n" +
 	"\x04note\x18\x02 \x01(\tR\x04note\x12\x1a\n" +
-	"\brevision\x18\x03 \x01(\tR\brevision\"z\n" +
+	"\brevision\x18\x03 \x01(\tR\brevision\x12:\n" +
+	"\vpropagation\x18\x04 \x01(\v2\x18.keystile.v1.PropagationR\vpropagation\"\xca\x01\n" +
 	"\x12SuspendUserRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1b\n" +
 	"\ttenant_id\x18\x02 \x01(\tR\btenantId\x12\x12\n" +
 	"\x04etag\x18\x03 \x01(\tR\x04etag\x12#\n" +
-	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"l\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\x125\n" +
+	"\x14wait_for_propagation\x18\x05 \x01(\bH\x00R\x12waitForPropagation\x88\x01\x01B\x17\n" +
+	"\x15_wait_for_propagation\"\xa8\x01\n" +
 	"\x13SuspendUserResponse\x12%\n" +
 	"\x04user\x18\x01 \x01(\v2\x11.keystile.v1.UserR\x04user\x12\x12\n" +
 	"\x04note\x18\x02 \x01(\tR\x04note\x12\x1a\n" +
-	"\brevision\x18\x03 \x01(\tR\brevision\"{\n" +
+	"\brevision\x18\x03 \x01(\tR\brevision\x12:\n" +
+	"\vpropagation\x18\x04 \x01(\v2\x18.keystile.v1.PropagationR\vpropagation\"\xcb\x01\n" +
 	"\x13ActivateUserRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1b\n" +
 	"\ttenant_id\x18\x02 \x01(\tR\btenantId\x12\x12\n" +
 	"\x04etag\x18\x03 \x01(\tR\x04etag\x12#\n" +
-	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"m\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\x125\n" +
+	"\x14wait_for_propagation\x18\x05 \x01(\bH\x00R\x12waitForPropagation\x88\x01\x01B\x17\n" +
+	"\x15_wait_for_propagation\"\xa9\x01\n" +
 	"\x14ActivateUserResponse\x12%\n" +
 	"\x04user\x18\x01 \x01(\v2\x11.keystile.v1.UserR\x04user\x12\x12\n" +
 	"\x04note\x18\x02 \x01(\tR\x04note\x12\x1a\n" +
-	"\brevision\x18\x03 \x01(\tR\brevision\"\xb8\x01\n" +
+	"\brevision\x18\x03 \x01(\tR\brevision\x12:\n" +
+	"\vpropagation\x18\x04 \x01(\v2\x18.keystile.v1.PropagationR\vpropagation\"\x88\x02\n" +
 	"\x13DeprecateApiRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1b\n" +
 	"\ttenant_id\x18\x02 \x01(\tR\btenantId\x12;\n" +
 	"\vsunset_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"sunsetTime\x12\x12\n" +
 	"\x04etag\x18\x04 \x01(\tR\x04etag\x12#\n" +
-	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\"j\n" +
+	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\x125\n" +
+	"\x14wait_for_propagation\x18\x06 \x01(\bH\x00R\x12waitForPropagation\x88\x01\x01B\x17\n" +
+	"\x15_wait_for_propagation\"\xa6\x01\n" +
 	"\x14DeprecateApiResponse\x12\"\n" +
 	"\x03api\x18\x01 \x01(\v2\x10.keystile.v1.ApiR\x03api\x12\x12\n" +
 	"\x04note\x18\x02 \x01(\tR\x04note\x12\x1a\n" +
-	"\brevision\x18\x03 \x01(\tR\brevision\"x\n" +
+	"\brevision\x18\x03 \x01(\tR\brevision\x12:\n" +
+	"\vpropagation\x18\x04 \x01(\v2\x18.keystile.v1.PropagationR\vpropagation\"\xc8\x01\n" +
 	"\x10RetireApiRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1b\n" +
 	"\ttenant_id\x18\x02 \x01(\tR\btenantId\x12\x12\n" +
 	"\x04etag\x18\x03 \x01(\tR\x04etag\x12#\n" +
-	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"g\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\x125\n" +
+	"\x14wait_for_propagation\x18\x05 \x01(\bH\x00R\x12waitForPropagation\x88\x01\x01B\x17\n" +
+	"\x15_wait_for_propagation\"\xa3\x01\n" +
 	"\x11RetireApiResponse\x12\"\n" +
 	"\x03api\x18\x01 \x01(\v2\x10.keystile.v1.ApiR\x03api\x12\x12\n" +
 	"\x04note\x18\x02 \x01(\tR\x04note\x12\x1a\n" +
-	"\brevision\x18\x03 \x01(\tR\brevision\"\xb6\x01\n" +
+	"\brevision\x18\x03 \x01(\tR\brevision\x12:\n" +
+	"\vpropagation\x18\x04 \x01(\v2\x18.keystile.v1.PropagationR\vpropagation\"\x86\x02\n" +
 	"\x1aApproveSubscriptionRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12;\n" +
 	"\vexpire_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"expireTime\x12\x12\n" +
 	"\x04plan\x18\x03 \x01(\tR\x04plan\x12\x12\n" +
 	"\x04etag\x18\x04 \x01(\tR\x04etag\x12#\n" +
-	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\"\x8c\x01\n" +
+	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\x125\n" +
+	"\x14wait_for_propagation\x18\x06 \x01(\bH\x00R\x12waitForPropagation\x88\x01\x01B\x17\n" +
+	"\x15_wait_for_propagation\"\xc8\x01\n" +
 	"\x1bApproveSubscriptionResponse\x12=\n" +
 	"\fsubscription\x18\x01 \x01(\v2\x19.keystile.v1.SubscriptionR\fsubscription\x12\x12\n" +
 	"\x04note\x18\x02 \x01(\tR\x04note\x12\x1a\n" +
-	"\brevision\x18\x03 \x01(\tR\brevision\"|\n" +
+	"\brevision\x18\x03 \x01(\tR\brevision\x12:\n" +
+	"\vpropagation\x18\x04 \x01(\v2\x18.keystile.v1.PropagationR\vpropagation\"\xcc\x01\n" +
 	"\x19RejectSubscriptionRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x12\n" +
 	"\x04etag\x18\x03 \x01(\tR\x04etag\x12#\n" +
-	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"\x8b\x01\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\x125\n" +
+	"\x14wait_for_propagation\x18\x05 \x01(\bH\x00R\x12waitForPropagation\x88\x01\x01B\x17\n" +
+	"\x15_wait_for_propagation\"\xc7\x01\n" +
 	"\x1aRejectSubscriptionResponse\x12=\n" +
 	"\fsubscription\x18\x01 \x01(\v2\x19.keystile.v1.SubscriptionR\fsubscription\x12\x12\n" +
 	"\x04note\x18\x02 \x01(\tR\x04note\x12\x1a\n" +
-	"\brevision\x18\x03 \x01(\tR\brevision\"{\n" +
+	"\brevision\x18\x03 \x01(\tR\brevision\x12:\n" +
+	"\vpropagation\x18\x04 \x01(\v2\x18.keystile.v1.PropagationR\vpropagation\"\xcb\x01\n" +
 	"\x18PauseSubscriptionRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x12\n" +
 	"\x04etag\x18\x03 \x01(\tR\x04etag\x12#\n" +
-	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"\x8a\x01\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\x125\n" +
+	"\x14wait_for_propagation\x18\x05 \x01(\bH\x00R\x12waitForPropagation\x88\x01\x01B\x17\n" +
+	"\x15_wait_for_propagation\"\xc6\x01\n" +
 	"\x19PauseSubscriptionResponse\x12=\n" +
 	"\fsubscription\x18\x01 \x01(\v2\x19.keystile.v1.SubscriptionR\fsubscription\x12\x12\n" +
 	"\x04note\x18\x02 \x01(\tR\x04note\x12\x1a\n" +
-	"\brevision\x18\x03 \x01(\tR\brevision\"d\n" +
+	"\brevision\x18\x03 \x01(\tR\brevision\x12:\n" +
+	"\vpropagation\x18\x04 \x01(\v2\x18.keystile.v1.PropagationR\vpropagation\"\xb4\x01\n" +
 	"\x19ResumeSubscriptionRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x12#\n" +
-	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\"\x8b\x01\n" +
+	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\x125\n" +
+	"\x14wait_for_propagation\x18\x04 \x01(\bH\x00R\x12waitForPropagation\x88\x01\x01B\x17\n" +
+	"\x15_wait_for_propagation\"\xc7\x01\n" +
 	"\x1aResumeSubscriptionResponse\x12=\n" +
 	"\fsubscription\x18\x01 \x01(\v2\x19.keystile.v1.SubscriptionR\fsubscription\x12\x12\n" +
 	"\x04note\x18\x02 \x01(\tR\x04note\x12\x1a\n" +
-	"\brevision\x18\x03 \x01(\tR\brevision\"i\n" +
+	"\brevision\x18\x03 \x01(\tR\brevision\x12:\n" +
+	"\vpropagation\x18\x04 \x01(\v2\x18.keystile.v1.PropagationR\vpropagation\"i\n" +
 	"\x1bListPolicyViolationsRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1b\n" +
 	"\tpage_size\x18\x02 \x01(\x05R\bpageSize\x12\x1d\n" +
@@ -5536,16 +6106,19 @@ const file_keystile_v1_directory_service_proto_rawDesc = "" +
 	"\n" +
 	"violations\x18\x01 \x03(\v2\x1c.keystile.v1.PolicyViolationR\n" +
 	"violations\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"s\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xc3\x01\n" +
 	"\x13PurgeDeletedRequest\x127\n" +
 	"\tretention\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\tretention\x12#\n" +
-	"\rvalidate_only\x18\x02 \x01(\bR\fvalidateOnly\"\x8a\x01\n" +
+	"\rvalidate_only\x18\x02 \x01(\bR\fvalidateOnly\x125\n" +
+	"\x14wait_for_propagation\x18\x03 \x01(\bH\x00R\x12waitForPropagation\x88\x01\x01B\x17\n" +
+	"\x15_wait_for_propagation\"\xc6\x01\n" +
 	"\x14PurgeDeletedResponse\x12\x18\n" +
 	"\atenants\x18\x01 \x01(\x03R\atenants\x12\x14\n" +
 	"\x05users\x18\x02 \x01(\x03R\x05users\x12\x12\n" +
 	"\x04keys\x18\x03 \x01(\x03R\x04keys\x12\x12\n" +
 	"\x04note\x18\x04 \x01(\tR\x04note\x12\x1a\n" +
-	"\brevision\x18\x05 \x01(\tR\brevision\"|\n" +
+	"\brevision\x18\x05 \x01(\tR\brevision\x12:\n" +
+	"\vpropagation\x18\x06 \x01(\v2\x18.keystile.v1.PropagationR\vpropagation\"|\n" +
 	"\x0eExplainRequest\x122\n" +
 	"\x05check\x18\x01 \x01(\v2\x1c.keystile.v1.CheckKeyRequestR\x05check\x12\x15\n" +
 	"\x06key_id\x18\x02 \x01(\tR\x05keyId\x12\x1f\n" +
@@ -5699,15 +6272,16 @@ var file_keystile_v1_directory_service_proto_goTypes = []any{
 	(Verdict_Reason)(0),                  // 80: keystile.v1.Verdict.Reason
 	(*timestamppb.Timestamp)(nil),        // 81: google.protobuf.Timestamp
 	(*Tenant)(nil),                       // 82: keystile.v1.Tenant
-	(*fieldmaskpb.FieldMask)(nil),        // 83: google.protobuf.FieldMask
-	(*User)(nil),                         // 84: keystile.v1.User
-	(*Role)(nil),                         // 85: keystile.v1.Role
-	(*Api)(nil),                          // 86: keystile.v1.Api
-	(*Subscription)(nil),                 // 87: keystile.v1.Subscription
-	(*PolicyViolation)(nil),              // 88: keystile.v1.PolicyViolation
-	(*durationpb.Duration)(nil),          // 89: google.protobuf.Duration
-	(*CheckKeyRequest)(nil),              // 90: keystile.v1.CheckKeyRequest
-	(*CheckKeyResponse)(nil),             // 91: keystile.v1.CheckKeyResponse
+	(*Propagation)(nil),                  // 83: keystile.v1.Propagation
+	(*fieldmaskpb.FieldMask)(nil),        // 84: google.protobuf.FieldMask
+	(*User)(nil),                         // 85: keystile.v1.User
+	(*Role)(nil),                         // 86: keystile.v1.Role
+	(*Api)(nil),                          // 87: keystile.v1.Api
+	(*Subscription)(nil),                 // 88: keystile.v1.Subscription
+	(*PolicyViolation)(nil),              // 89: keystile.v1.PolicyViolation
+	(*durationpb.Duration)(nil),          // 90: google.protobuf.Duration
+	(*CheckKeyRequest)(nil),              // 91: keystile.v1.CheckKeyRequest
+	(*CheckKeyResponse)(nil),             // 92: keystile.v1.CheckKeyResponse
 }
 var file_keystile_v1_directory_service_proto_depIdxs = []int32{
 	0,   // 0: keystile.v1.ExplainStep.outcome:type_name -> keystile.v1.ExplainStep.Outcome
@@ -5716,145 +6290,171 @@ var file_keystile_v1_directory_service_proto_depIdxs = []int32{
 	80,  // 3: keystile.v1.PastDecision.reason:type_name -> keystile.v1.Verdict.Reason
 	82,  // 4: keystile.v1.CreateTenantRequest.tenant:type_name -> keystile.v1.Tenant
 	82,  // 5: keystile.v1.CreateTenantResponse.tenant:type_name -> keystile.v1.Tenant
-	82,  // 6: keystile.v1.GetTenantResponse.tenant:type_name -> keystile.v1.Tenant
-	82,  // 7: keystile.v1.ListTenantsResponse.tenants:type_name -> keystile.v1.Tenant
-	82,  // 8: keystile.v1.UpdateTenantRequest.tenant:type_name -> keystile.v1.Tenant
-	83,  // 9: keystile.v1.UpdateTenantRequest.update_mask:type_name -> google.protobuf.FieldMask
-	82,  // 10: keystile.v1.UpdateTenantResponse.tenant:type_name -> keystile.v1.Tenant
-	82,  // 11: keystile.v1.DeleteTenantResponse.tenant:type_name -> keystile.v1.Tenant
-	1,   // 12: keystile.v1.DeleteTenantResponse.cascade:type_name -> keystile.v1.Cascade
-	84,  // 13: keystile.v1.CreateUserRequest.user:type_name -> keystile.v1.User
-	84,  // 14: keystile.v1.CreateUserResponse.user:type_name -> keystile.v1.User
-	84,  // 15: keystile.v1.GetUserResponse.user:type_name -> keystile.v1.User
-	84,  // 16: keystile.v1.ListUsersResponse.users:type_name -> keystile.v1.User
-	84,  // 17: keystile.v1.UpdateUserRequest.user:type_name -> keystile.v1.User
-	83,  // 18: keystile.v1.UpdateUserRequest.update_mask:type_name -> google.protobuf.FieldMask
-	84,  // 19: keystile.v1.UpdateUserResponse.user:type_name -> keystile.v1.User
-	84,  // 20: keystile.v1.DeleteUserResponse.user:type_name -> keystile.v1.User
-	1,   // 21: keystile.v1.DeleteUserResponse.cascade:type_name -> keystile.v1.Cascade
-	85,  // 22: keystile.v1.CreateRoleRequest.role:type_name -> keystile.v1.Role
-	85,  // 23: keystile.v1.CreateRoleResponse.role:type_name -> keystile.v1.Role
-	85,  // 24: keystile.v1.GetRoleResponse.role:type_name -> keystile.v1.Role
-	85,  // 25: keystile.v1.ListRolesResponse.roles:type_name -> keystile.v1.Role
-	85,  // 26: keystile.v1.UpdateRoleRequest.role:type_name -> keystile.v1.Role
-	83,  // 27: keystile.v1.UpdateRoleRequest.update_mask:type_name -> google.protobuf.FieldMask
-	85,  // 28: keystile.v1.UpdateRoleResponse.role:type_name -> keystile.v1.Role
-	1,   // 29: keystile.v1.DeleteRoleResponse.cascade:type_name -> keystile.v1.Cascade
-	86,  // 30: keystile.v1.CreateApiRequest.api:type_name -> keystile.v1.Api
-	86,  // 31: keystile.v1.CreateApiResponse.api:type_name -> keystile.v1.Api
-	86,  // 32: keystile.v1.GetApiResponse.api:type_name -> keystile.v1.Api
-	86,  // 33: keystile.v1.ListApisResponse.apis:type_name -> keystile.v1.Api
-	86,  // 34: keystile.v1.UpdateApiRequest.api:type_name -> keystile.v1.Api
-	83,  // 35: keystile.v1.UpdateApiRequest.update_mask:type_name -> google.protobuf.FieldMask
-	86,  // 36: keystile.v1.UpdateApiResponse.api:type_name -> keystile.v1.Api
-	1,   // 37: keystile.v1.DeleteApiResponse.cascade:type_name -> keystile.v1.Cascade
-	87,  // 38: keystile.v1.CreateSubscriptionRequest.subscription:type_name -> keystile.v1.Subscription
-	87,  // 39: keystile.v1.CreateSubscriptionResponse.subscription:type_name -> keystile.v1.Subscription
-	87,  // 40: keystile.v1.GetSubscriptionResponse.subscription:type_name -> keystile.v1.Subscription
-	87,  // 41: keystile.v1.ListSubscriptionsResponse.subscriptions:type_name -> keystile.v1.Subscription
-	87,  // 42: keystile.v1.UpdateSubscriptionRequest.subscription:type_name -> keystile.v1.Subscription
-	83,  // 43: keystile.v1.UpdateSubscriptionRequest.update_mask:type_name -> google.protobuf.FieldMask
-	87,  // 44: keystile.v1.UpdateSubscriptionResponse.subscription:type_name -> keystile.v1.Subscription
-	1,   // 45: keystile.v1.DeleteSubscriptionResponse.cascade:type_name -> keystile.v1.Cascade
-	82,  // 46: keystile.v1.SuspendTenantResponse.tenant:type_name -> keystile.v1.Tenant
-	82,  // 47: keystile.v1.ActivateTenantResponse.tenant:type_name -> keystile.v1.Tenant
-	84,  // 48: keystile.v1.SuspendUserResponse.user:type_name -> keystile.v1.User
-	84,  // 49: keystile.v1.ActivateUserResponse.user:type_name -> keystile.v1.User
-	81,  // 50: keystile.v1.DeprecateApiRequest.sunset_time:type_name -> google.protobuf.Timestamp
-	86,  // 51: keystile.v1.DeprecateApiResponse.api:type_name -> keystile.v1.Api
-	86,  // 52: keystile.v1.RetireApiResponse.api:type_name -> keystile.v1.Api
-	81,  // 53: keystile.v1.ApproveSubscriptionRequest.expire_time:type_name -> google.protobuf.Timestamp
-	87,  // 54: keystile.v1.ApproveSubscriptionResponse.subscription:type_name -> keystile.v1.Subscription
-	87,  // 55: keystile.v1.RejectSubscriptionResponse.subscription:type_name -> keystile.v1.Subscription
-	87,  // 56: keystile.v1.PauseSubscriptionResponse.subscription:type_name -> keystile.v1.Subscription
-	87,  // 57: keystile.v1.ResumeSubscriptionResponse.subscription:type_name -> keystile.v1.Subscription
-	88,  // 58: keystile.v1.ListPolicyViolationsResponse.violations:type_name -> keystile.v1.PolicyViolation
-	89,  // 59: keystile.v1.PurgeDeletedRequest.retention:type_name -> google.protobuf.Duration
-	90,  // 60: keystile.v1.ExplainRequest.check:type_name -> keystile.v1.CheckKeyRequest
-	91,  // 61: keystile.v1.ExplainResponse.verdict:type_name -> keystile.v1.CheckKeyResponse
-	2,   // 62: keystile.v1.ExplainResponse.steps:type_name -> keystile.v1.ExplainStep
-	3,   // 63: keystile.v1.ExplainResponse.past:type_name -> keystile.v1.PastDecision
-	4,   // 64: keystile.v1.DirectoryService.CreateTenant:input_type -> keystile.v1.CreateTenantRequest
-	6,   // 65: keystile.v1.DirectoryService.GetTenant:input_type -> keystile.v1.GetTenantRequest
-	8,   // 66: keystile.v1.DirectoryService.ListTenants:input_type -> keystile.v1.ListTenantsRequest
-	10,  // 67: keystile.v1.DirectoryService.UpdateTenant:input_type -> keystile.v1.UpdateTenantRequest
-	12,  // 68: keystile.v1.DirectoryService.DeleteTenant:input_type -> keystile.v1.DeleteTenantRequest
-	14,  // 69: keystile.v1.DirectoryService.CreateUser:input_type -> keystile.v1.CreateUserRequest
-	16,  // 70: keystile.v1.DirectoryService.GetUser:input_type -> keystile.v1.GetUserRequest
-	18,  // 71: keystile.v1.DirectoryService.ListUsers:input_type -> keystile.v1.ListUsersRequest
-	20,  // 72: keystile.v1.DirectoryService.UpdateUser:input_type -> keystile.v1.UpdateUserRequest
-	22,  // 73: keystile.v1.DirectoryService.DeleteUser:input_type -> keystile.v1.DeleteUserRequest
-	24,  // 74: keystile.v1.DirectoryService.CreateRole:input_type -> keystile.v1.CreateRoleRequest
-	26,  // 75: keystile.v1.DirectoryService.GetRole:input_type -> keystile.v1.GetRoleRequest
-	28,  // 76: keystile.v1.DirectoryService.ListRoles:input_type -> keystile.v1.ListRolesRequest
-	30,  // 77: keystile.v1.DirectoryService.UpdateRole:input_type -> keystile.v1.UpdateRoleRequest
-	32,  // 78: keystile.v1.DirectoryService.DeleteRole:input_type -> keystile.v1.DeleteRoleRequest
-	34,  // 79: keystile.v1.DirectoryService.CreateApi:input_type -> keystile.v1.CreateApiRequest
-	36,  // 80: keystile.v1.DirectoryService.GetApi:input_type -> keystile.v1.GetApiRequest
-	38,  // 81: keystile.v1.DirectoryService.ListApis:input_type -> keystile.v1.ListApisRequest
-	40,  // 82: keystile.v1.DirectoryService.UpdateApi:input_type -> keystile.v1.UpdateApiRequest
-	42,  // 83: keystile.v1.DirectoryService.DeleteApi:input_type -> keystile.v1.DeleteApiRequest
-	44,  // 84: keystile.v1.DirectoryService.CreateSubscription:input_type -> keystile.v1.CreateSubscriptionRequest
-	46,  // 85: keystile.v1.DirectoryService.GetSubscription:input_type -> keystile.v1.GetSubscriptionRequest
-	48,  // 86: keystile.v1.DirectoryService.ListSubscriptions:input_type -> keystile.v1.ListSubscriptionsRequest
-	50,  // 87: keystile.v1.DirectoryService.UpdateSubscription:input_type -> keystile.v1.UpdateSubscriptionRequest
-	52,  // 88: keystile.v1.DirectoryService.DeleteSubscription:input_type -> keystile.v1.DeleteSubscriptionRequest
-	54,  // 89: keystile.v1.DirectoryService.SuspendTenant:input_type -> keystile.v1.SuspendTenantRequest
-	56,  // 90: keystile.v1.DirectoryService.ActivateTenant:input_type -> keystile.v1.ActivateTenantRequest
-	58,  // 91: keystile.v1.DirectoryService.SuspendUser:input_type -> keystile.v1.SuspendUserRequest
-	60,  // 92: keystile.v1.DirectoryService.ActivateUser:input_type -> keystile.v1.ActivateUserRequest
-	62,  // 93: keystile.v1.DirectoryService.DeprecateApi:input_type -> keystile.v1.DeprecateApiRequest
-	64,  // 94: keystile.v1.DirectoryService.RetireApi:input_type -> keystile.v1.RetireApiRequest
-	66,  // 95: keystile.v1.DirectoryService.ApproveSubscription:input_type -> keystile.v1.ApproveSubscriptionRequest
-	68,  // 96: keystile.v1.DirectoryService.RejectSubscription:input_type -> keystile.v1.RejectSubscriptionRequest
-	70,  // 97: keystile.v1.DirectoryService.PauseSubscription:input_type -> keystile.v1.PauseSubscriptionRequest
-	72,  // 98: keystile.v1.DirectoryService.ResumeSubscription:input_type -> keystile.v1.ResumeSubscriptionRequest
-	74,  // 99: keystile.v1.DirectoryService.ListPolicyViolations:input_type -> keystile.v1.ListPolicyViolationsRequest
-	76,  // 100: keystile.v1.DirectoryService.PurgeDeleted:input_type -> keystile.v1.PurgeDeletedRequest
-	78,  // 101: keystile.v1.DirectoryService.Explain:input_type -> keystile.v1.ExplainRequest
-	5,   // 102: keystile.v1.DirectoryService.CreateTenant:output_type -> keystile.v1.CreateTenantResponse
-	7,   // 103: keystile.v1.DirectoryService.GetTenant:output_type -> keystile.v1.GetTenantResponse
-	9,   // 104: keystile.v1.DirectoryService.ListTenants:output_type -> keystile.v1.ListTenantsResponse
-	11,  // 105: keystile.v1.DirectoryService.UpdateTenant:output_type -> keystile.v1.UpdateTenantResponse
-	13,  // 106: keystile.v1.DirectoryService.DeleteTenant:output_type -> keystile.v1.DeleteTenantResponse
-	15,  // 107: keystile.v1.DirectoryService.CreateUser:output_type -> keystile.v1.CreateUserResponse
-	17,  // 108: keystile.v1.DirectoryService.GetUser:output_type -> keystile.v1.GetUserResponse
-	19,  // 109: keystile.v1.DirectoryService.ListUsers:output_type -> keystile.v1.ListUsersResponse
-	21,  // 110: keystile.v1.DirectoryService.UpdateUser:output_type -> keystile.v1.UpdateUserResponse
-	23,  // 111: keystile.v1.DirectoryService.DeleteUser:output_type -> keystile.v1.DeleteUserResponse
-	25,  // 112: keystile.v1.DirectoryService.CreateRole:output_type -> keystile.v1.CreateRoleResponse
-	27,  // 113: keystile.v1.DirectoryService.GetRole:output_type -> keystile.v1.GetRoleResponse
-	29,  // 114: keystile.v1.DirectoryService.ListRoles:output_type -> keystile.v1.ListRolesResponse
-	31,  // 115: keystile.v1.DirectoryService.UpdateRole:output_type -> keystile.v1.UpdateRoleResponse
-	33,  // 116: keystile.v1.DirectoryService.DeleteRole:output_type -> keystile.v1.DeleteRoleResponse
-	35,  // 117: keystile.v1.DirectoryService.CreateApi:output_type -> keystile.v1.CreateApiResponse
-	37,  // 118: keystile.v1.DirectoryService.GetApi:output_type -> keystile.v1.GetApiResponse
-	39,  // 119: keystile.v1.DirectoryService.ListApis:output_type -> keystile.v1.ListApisResponse
-	41,  // 120: keystile.v1.DirectoryService.UpdateApi:output_type -> keystile.v1.UpdateApiResponse
-	43,  // 121: keystile.v1.DirectoryService.DeleteApi:output_type -> keystile.v1.DeleteApiResponse
-	45,  // 122: keystile.v1.DirectoryService.CreateSubscription:output_type -> keystile.v1.CreateSubscriptionResponse
-	47,  // 123: keystile.v1.DirectoryService.GetSubscription:output_type -> keystile.v1.GetSubscriptionResponse
-	49,  // 124: keystile.v1.DirectoryService.ListSubscriptions:output_type -> keystile.v1.ListSubscriptionsResponse
-	51,  // 125: keystile.v1.DirectoryService.UpdateSubscription:output_type -> keystile.v1.UpdateSubscriptionResponse
-	53,  // 126: keystile.v1.DirectoryService.DeleteSubscription:output_type -> keystile.v1.DeleteSubscriptionResponse
-	55,  // 127: keystile.v1.DirectoryService.SuspendTenant:output_type -> keystile.v1.SuspendTenantResponse
-	57,  // 128: keystile.v1.DirectoryService.ActivateTenant:output_type -> keystile.v1.ActivateTenantResponse
-	59,  // 129: keystile.v1.DirectoryService.SuspendUser:output_type -> keystile.v1.SuspendUserResponse
-	61,  // 130: keystile.v1.DirectoryService.ActivateUser:output_type -> keystile.v1.ActivateUserResponse
-	63,  // 131: keystile.v1.DirectoryService.DeprecateApi:output_type -> keystile.v1.DeprecateApiResponse
-	65,  // 132: keystile.v1.DirectoryService.RetireApi:output_type -> keystile.v1.RetireApiResponse
-	67,  // 133: keystile.v1.DirectoryService.ApproveSubscription:output_type -> keystile.v1.ApproveSubscriptionResponse
-	69,  // 134: keystile.v1.DirectoryService.RejectSubscription:output_type -> keystile.v1.RejectSubscriptionResponse
-	71,  // 135: keystile.v1.DirectoryService.PauseSubscription:output_type -> keystile.v1.PauseSubscriptionResponse
-	73,  // 136: keystile.v1.DirectoryService.ResumeSubscription:output_type -> keystile.v1.ResumeSubscriptionResponse
-	75,  // 137: keystile.v1.DirectoryService.ListPolicyViolations:output_type -> keystile.v1.ListPolicyViolationsResponse
-	77,  // 138: keystile.v1.DirectoryService.PurgeDeleted:output_type -> keystile.v1.PurgeDeletedResponse
-	79,  // 139: keystile.v1.DirectoryService.Explain:output_type -> keystile.v1.ExplainResponse
-	102, // [102:140] is the sub-list for method output_type
-	64,  // [64:102] is the sub-list for method input_type
-	64,  // [64:64] is the sub-list for extension type_name
-	64,  // [64:64] is the sub-list for extension extendee
-	0,   // [0:64] is the sub-list for field type_name
+	83,  // 6: keystile.v1.CreateTenantResponse.propagation:type_name -> keystile.v1.Propagation
+	82,  // 7: keystile.v1.GetTenantResponse.tenant:type_name -> keystile.v1.Tenant
+	82,  // 8: keystile.v1.ListTenantsResponse.tenants:type_name -> keystile.v1.Tenant
+	82,  // 9: keystile.v1.UpdateTenantRequest.tenant:type_name -> keystile.v1.Tenant
+	84,  // 10: keystile.v1.UpdateTenantRequest.update_mask:type_name -> google.protobuf.FieldMask
+	82,  // 11: keystile.v1.UpdateTenantResponse.tenant:type_name -> keystile.v1.Tenant
+	83,  // 12: keystile.v1.UpdateTenantResponse.propagation:type_name -> keystile.v1.Propagation
+	82,  // 13: keystile.v1.DeleteTenantResponse.tenant:type_name -> keystile.v1.Tenant
+	1,   // 14: keystile.v1.DeleteTenantResponse.cascade:type_name -> keystile.v1.Cascade
+	83,  // 15: keystile.v1.DeleteTenantResponse.propagation:type_name -> keystile.v1.Propagation
+	85,  // 16: keystile.v1.CreateUserRequest.user:type_name -> keystile.v1.User
+	85,  // 17: keystile.v1.CreateUserResponse.user:type_name -> keystile.v1.User
+	83,  // 18: keystile.v1.CreateUserResponse.propagation:type_name -> keystile.v1.Propagation
+	85,  // 19: keystile.v1.GetUserResponse.user:type_name -> keystile.v1.User
+	85,  // 20: keystile.v1.ListUsersResponse.users:type_name -> keystile.v1.User
+	85,  // 21: keystile.v1.UpdateUserRequest.user:type_name -> keystile.v1.User
+	84,  // 22: keystile.v1.UpdateUserRequest.update_mask:type_name -> google.protobuf.FieldMask
+	85,  // 23: keystile.v1.UpdateUserResponse.user:type_name -> keystile.v1.User
+	83,  // 24: keystile.v1.UpdateUserResponse.propagation:type_name -> keystile.v1.Propagation
+	85,  // 25: keystile.v1.DeleteUserResponse.user:type_name -> keystile.v1.User
+	1,   // 26: keystile.v1.DeleteUserResponse.cascade:type_name -> keystile.v1.Cascade
+	83,  // 27: keystile.v1.DeleteUserResponse.propagation:type_name -> keystile.v1.Propagation
+	86,  // 28: keystile.v1.CreateRoleRequest.role:type_name -> keystile.v1.Role
+	86,  // 29: keystile.v1.CreateRoleResponse.role:type_name -> keystile.v1.Role
+	83,  // 30: keystile.v1.CreateRoleResponse.propagation:type_name -> keystile.v1.Propagation
+	86,  // 31: keystile.v1.GetRoleResponse.role:type_name -> keystile.v1.Role
+	86,  // 32: keystile.v1.ListRolesResponse.roles:type_name -> keystile.v1.Role
+	86,  // 33: keystile.v1.UpdateRoleRequest.role:type_name -> keystile.v1.Role
+	84,  // 34: keystile.v1.UpdateRoleRequest.update_mask:type_name -> google.protobuf.FieldMask
+	86,  // 35: keystile.v1.UpdateRoleResponse.role:type_name -> keystile.v1.Role
+	83,  // 36: keystile.v1.UpdateRoleResponse.propagation:type_name -> keystile.v1.Propagation
+	1,   // 37: keystile.v1.DeleteRoleResponse.cascade:type_name -> keystile.v1.Cascade
+	83,  // 38: keystile.v1.DeleteRoleResponse.propagation:type_name -> keystile.v1.Propagation
+	87,  // 39: keystile.v1.CreateApiRequest.api:type_name -> keystile.v1.Api
+	87,  // 40: keystile.v1.CreateApiResponse.api:type_name -> keystile.v1.Api
+	83,  // 41: keystile.v1.CreateApiResponse.propagation:type_name -> keystile.v1.Propagation
+	87,  // 42: keystile.v1.GetApiResponse.api:type_name -> keystile.v1.Api
+	87,  // 43: keystile.v1.ListApisResponse.apis:type_name -> keystile.v1.Api
+	87,  // 44: keystile.v1.UpdateApiRequest.api:type_name -> keystile.v1.Api
+	84,  // 45: keystile.v1.UpdateApiRequest.update_mask:type_name -> google.protobuf.FieldMask
+	87,  // 46: keystile.v1.UpdateApiResponse.api:type_name -> keystile.v1.Api
+	83,  // 47: keystile.v1.UpdateApiResponse.propagation:type_name -> keystile.v1.Propagation
+	1,   // 48: keystile.v1.DeleteApiResponse.cascade:type_name -> keystile.v1.Cascade
+	83,  // 49: keystile.v1.DeleteApiResponse.propagation:type_name -> keystile.v1.Propagation
+	88,  // 50: keystile.v1.CreateSubscriptionRequest.subscription:type_name -> keystile.v1.Subscription
+	88,  // 51: keystile.v1.CreateSubscriptionResponse.subscription:type_name -> keystile.v1.Subscription
+	83,  // 52: keystile.v1.CreateSubscriptionResponse.propagation:type_name -> keystile.v1.Propagation
+	88,  // 53: keystile.v1.GetSubscriptionResponse.subscription:type_name -> keystile.v1.Subscription
+	88,  // 54: keystile.v1.ListSubscriptionsResponse.subscriptions:type_name -> keystile.v1.Subscription
+	88,  // 55: keystile.v1.UpdateSubscriptionRequest.subscription:type_name -> keystile.v1.Subscription
+	84,  // 56: keystile.v1.UpdateSubscriptionRequest.update_mask:type_name -> google.protobuf.FieldMask
+	88,  // 57: keystile.v1.UpdateSubscriptionResponse.subscription:type_name -> keystile.v1.Subscription
+	83,  // 58: keystile.v1.UpdateSubscriptionResponse.propagation:type_name -> keystile.v1.Propagation
+	1,   // 59: keystile.v1.DeleteSubscriptionResponse.cascade:type_name -> keystile.v1.Cascade
+	83,  // 60: keystile.v1.DeleteSubscriptionResponse.propagation:type_name -> keystile.v1.Propagation
+	82,  // 61: keystile.v1.SuspendTenantResponse.tenant:type_name -> keystile.v1.Tenant
+	83,  // 62: keystile.v1.SuspendTenantResponse.propagation:type_name -> keystile.v1.Propagation
+	82,  // 63: keystile.v1.ActivateTenantResponse.tenant:type_name -> keystile.v1.Tenant
+	83,  // 64: keystile.v1.ActivateTenantResponse.propagation:type_name -> keystile.v1.Propagation
+	85,  // 65: keystile.v1.SuspendUserResponse.user:type_name -> keystile.v1.User
+	83,  // 66: keystile.v1.SuspendUserResponse.propagation:type_name -> keystile.v1.Propagation
+	85,  // 67: keystile.v1.ActivateUserResponse.user:type_name -> keystile.v1.User
+	83,  // 68: keystile.v1.ActivateUserResponse.propagation:type_name -> keystile.v1.Propagation
+	81,  // 69: keystile.v1.DeprecateApiRequest.sunset_time:type_name -> google.protobuf.Timestamp
+	87,  // 70: keystile.v1.DeprecateApiResponse.api:type_name -> keystile.v1.Api
+	83,  // 71: keystile.v1.DeprecateApiResponse.propagation:type_name -> keystile.v1.Propagation
+	87,  // 72: keystile.v1.RetireApiResponse.api:type_name -> keystile.v1.Api
+	83,  // 73: keystile.v1.RetireApiResponse.propagation:type_name -> keystile.v1.Propagation
+	81,  // 74: keystile.v1.ApproveSubscriptionRequest.expire_time:type_name -> google.protobuf.Timestamp
+	88,  // 75: keystile.v1.ApproveSubscriptionResponse.subscription:type_name -> keystile.v1.Subscription
+	83,  // 76: keystile.v1.ApproveSubscriptionResponse.propagation:type_name -> keystile.v1.Propagation
+	88,  // 77: keystile.v1.RejectSubscriptionResponse.subscription:type_name -> keystile.v1.Subscription
+	83,  // 78: keystile.v1.RejectSubscriptionResponse.propagation:type_name -> keystile.v1.Propagation
+	88,  // 79: keystile.v1.PauseSubscriptionResponse.subscription:type_name -> keystile.v1.Subscription
+	83,  // 80: keystile.v1.PauseSubscriptionResponse.propagation:type_name -> keystile.v1.Propagation
+	88,  // 81: keystile.v1.ResumeSubscriptionResponse.subscription:type_name -> keystile.v1.Subscription
+	83,  // 82: keystile.v1.ResumeSubscriptionResponse.propagation:type_name -> keystile.v1.Propagation
+	89,  // 83: keystile.v1.ListPolicyViolationsResponse.violations:type_name -> keystile.v1.PolicyViolation
+	90,  // 84: keystile.v1.PurgeDeletedRequest.retention:type_name -> google.protobuf.Duration
+	83,  // 85: keystile.v1.PurgeDeletedResponse.propagation:type_name -> keystile.v1.Propagation
+	91,  // 86: keystile.v1.ExplainRequest.check:type_name -> keystile.v1.CheckKeyRequest
+	92,  // 87: keystile.v1.ExplainResponse.verdict:type_name -> keystile.v1.CheckKeyResponse
+	2,   // 88: keystile.v1.ExplainResponse.steps:type_name -> keystile.v1.ExplainStep
+	3,   // 89: keystile.v1.ExplainResponse.past:type_name -> keystile.v1.PastDecision
+	4,   // 90: keystile.v1.DirectoryService.CreateTenant:input_type -> keystile.v1.CreateTenantRequest
+	6,   // 91: keystile.v1.DirectoryService.GetTenant:input_type -> keystile.v1.GetTenantRequest
+	8,   // 92: keystile.v1.DirectoryService.ListTenants:input_type -> keystile.v1.ListTenantsRequest
+	10,  // 93: keystile.v1.DirectoryService.UpdateTenant:input_type -> keystile.v1.UpdateTenantRequest
+	12,  // 94: keystile.v1.DirectoryService.DeleteTenant:input_type -> keystile.v1.DeleteTenantRequest
+	14,  // 95: keystile.v1.DirectoryService.CreateUser:input_type -> keystile.v1.CreateUserRequest
+	16,  // 96: keystile.v1.DirectoryService.GetUser:input_type -> keystile.v1.GetUserRequest
+	18,  // 97: keystile.v1.DirectoryService.ListUsers:input_type -> keystile.v1.ListUsersRequest
+	20,  // 98: keystile.v1.DirectoryService.UpdateUser:input_type -> keystile.v1.UpdateUserRequest
+	22,  // 99: keystile.v1.DirectoryService.DeleteUser:input_type -> keystile.v1.DeleteUserRequest
+	24,  // 100: keystile.v1.DirectoryService.CreateRole:input_type -> keystile.v1.CreateRoleRequest
+	26,  // 101: keystile.v1.DirectoryService.GetRole:input_type -> keystile.v1.GetRoleRequest
+	28,  // 102: keystile.v1.DirectoryService.ListRoles:input_type -> keystile.v1.ListRolesRequest
+	30,  // 103: keystile.v1.DirectoryService.UpdateRole:input_type -> keystile.v1.UpdateRoleRequest
+	32,  // 104: keystile.v1.DirectoryService.DeleteRole:input_type -> keystile.v1.DeleteRoleRequest
+	34,  // 105: keystile.v1.DirectoryService.CreateApi:input_type -> keystile.v1.CreateApiRequest
+	36,  // 106: keystile.v1.DirectoryService.GetApi:input_type -> keystile.v1.GetApiRequest
+	38,  // 107: keystile.v1.DirectoryService.ListApis:input_type -> keystile.v1.ListApisRequest
+	40,  // 108: keystile.v1.DirectoryService.UpdateApi:input_type -> keystile.v1.UpdateApiRequest
+	42,  // 109: keystile.v1.DirectoryService.DeleteApi:input_type -> keystile.v1.DeleteApiRequest
+	44,  // 110: keystile.v1.DirectoryService.CreateSubscription:input_type -> keystile.v1.CreateSubscriptionRequest
+	46,  // 111: keystile.v1.DirectoryService.GetSubscription:input_type -> keystile.v1.GetSubscriptionRequest
+	48,  // 112: keystile.v1.DirectoryService.ListSubscriptions:input_type -> keystile.v1.ListSubscriptionsRequest
+	50,  // 113: keystile.v1.DirectoryService.UpdateSubscription:input_type -> keystile.v1.UpdateSubscriptionRequest
+	52,  // 114: keystile.v1.DirectoryService.DeleteSubscription:input_type -> keystile.v1.DeleteSubscriptionRequest
+	54,  // 115: keystile.v1.DirectoryService.SuspendTenant:input_type -> keystile.v1.SuspendTenantRequest
+	56,  // 116: keystile.v1.DirectoryService.ActivateTenant:input_type -> keystile.v1.ActivateTenantRequest
+	58,  // 117: keystile.v1.DirectoryService.SuspendUser:input_type -> keystile.v1.SuspendUserRequest
+	60,  // 118: keystile.v1.DirectoryService.ActivateUser:input_type -> keystile.v1.ActivateUserRequest
+	62,  // 119: keystile.v1.DirectoryService.DeprecateApi:input_type -> keystile.v1.DeprecateApiRequest
+	64,  // 120: keystile.v1.DirectoryService.RetireApi:input_type -> keystile.v1.RetireApiRequest
+	66,  // 121: keystile.v1.DirectoryService.ApproveSubscription:input_type -> keystile.v1.ApproveSubscriptionRequest
+	68,  // 122: keystile.v1.DirectoryService.RejectSubscription:input_type -> keystile.v1.RejectSubscriptionRequest
+	70,  // 123: keystile.v1.DirectoryService.PauseSubscription:input_type -> keystile.v1.PauseSubscriptionRequest
+	72,  // 124: keystile.v1.DirectoryService.ResumeSubscription:input_type -> keystile.v1.ResumeSubscriptionRequest
+	74,  // 125: keystile.v1.DirectoryService.ListPolicyViolations:input_type -> keystile.v1.ListPolicyViolationsRequest
+	76,  // 126: keystile.v1.DirectoryService.PurgeDeleted:input_type -> keystile.v1.PurgeDeletedRequest
+	78,  // 127: keystile.v1.DirectoryService.Explain:input_type -> keystile.v1.ExplainRequest
+	5,   // 128: keystile.v1.DirectoryService.CreateTenant:output_type -> keystile.v1.CreateTenantResponse
+	7,   // 129: keystile.v1.DirectoryService.GetTenant:output_type -> keystile.v1.GetTenantResponse
+	9,   // 130: keystile.v1.DirectoryService.ListTenants:output_type -> keystile.v1.ListTenantsResponse
+	11,  // 131: keystile.v1.DirectoryService.UpdateTenant:output_type -> keystile.v1.UpdateTenantResponse
+	13,  // 132: keystile.v1.DirectoryService.DeleteTenant:output_type -> keystile.v1.DeleteTenantResponse
+	15,  // 133: keystile.v1.DirectoryService.CreateUser:output_type -> keystile.v1.CreateUserResponse
+	17,  // 134: keystile.v1.DirectoryService.GetUser:output_type -> keystile.v1.GetUserResponse
+	19,  // 135: keystile.v1.DirectoryService.ListUsers:output_type -> keystile.v1.ListUsersResponse
+	21,  // 136: keystile.v1.DirectoryService.UpdateUser:output_type -> keystile.v1.UpdateUserResponse
+	23,  // 137: keystile.v1.DirectoryService.DeleteUser:output_type -> keystile.v1.DeleteUserResponse
+	25,  // 138: keystile.v1.DirectoryService.CreateRole:output_type -> keystile.v1.CreateRoleResponse
+	27,  // 139: keystile.v1.DirectoryService.GetRole:output_type -> keystile.v1.GetRoleResponse
+	29,  // 140: keystile.v1.DirectoryService.ListRoles:output_type -> keystile.v1.ListRolesResponse
+	31,  // 141: keystile.v1.DirectoryService.UpdateRole:output_type -> keystile.v1.UpdateRoleResponse
+	33,  // 142: keystile.v1.DirectoryService.DeleteRole:output_type -> keystile.v1.DeleteRoleResponse
+	35,  // 143: keystile.v1.DirectoryService.CreateApi:output_type -> keystile.v1.CreateApiResponse
+	37,  // 144: keystile.v1.DirectoryService.GetApi:output_type -> keystile.v1.GetApiResponse
+	39,  // 145: keystile.v1.DirectoryService.ListApis:output_type -> keystile.v1.ListApisResponse
+	41,  // 146: keystile.v1.DirectoryService.UpdateApi:output_type -> keystile.v1.UpdateApiResponse
+	43,  // 147: keystile.v1.DirectoryService.DeleteApi:output_type -> keystile.v1.DeleteApiResponse
+	45,  // 148: keystile.v1.DirectoryService.CreateSubscription:output_type -> keystile.v1.CreateSubscriptionResponse
+	47,  // 149: keystile.v1.DirectoryService.GetSubscription:output_type -> keystile.v1.GetSubscriptionResponse
+	49,  // 150: keystile.v1.DirectoryService.ListSubscriptions:output_type -> keystile.v1.ListSubscriptionsResponse
+	51,  // 151: keystile.v1.DirectoryService.UpdateSubscription:output_type -> keystile.v1.UpdateSubscriptionResponse
+	53,  // 152: keystile.v1.DirectoryService.DeleteSubscription:output_type -> keystile.v1.DeleteSubscriptionResponse
+	55,  // 153: keystile.v1.DirectoryService.SuspendTenant:output_type -> keystile.v1.SuspendTenantResponse
+	57,  // 154: keystile.v1.DirectoryService.ActivateTenant:output_type -> keystile.v1.ActivateTenantResponse
+	59,  // 155: keystile.v1.DirectoryService.SuspendUser:output_type -> keystile.v1.SuspendUserResponse
+	61,  // 156: keystile.v1.DirectoryService.ActivateUser:output_type -> keystile.v1.ActivateUserResponse
+	63,  // 157: keystile.v1.DirectoryService.DeprecateApi:output_type -> keystile.v1.DeprecateApiResponse
+	65,  // 158: keystile.v1.DirectoryService.RetireApi:output_type -> keystile.v1.RetireApiResponse
+	67,  // 159: keystile.v1.DirectoryService.ApproveSubscription:output_type -> keystile.v1.ApproveSubscriptionResponse
+	69,  // 160: keystile.v1.DirectoryService.RejectSubscription:output_type -> keystile.v1.RejectSubscriptionResponse
+	71,  // 161: keystile.v1.DirectoryService.PauseSubscription:output_type -> keystile.v1.PauseSubscriptionResponse
+	73,  // 162: keystile.v1.DirectoryService.ResumeSubscription:output_type -> keystile.v1.ResumeSubscriptionResponse
+	75,  // 163: keystile.v1.DirectoryService.ListPolicyViolations:output_type -> keystile.v1.ListPolicyViolationsResponse
+	77,  // 164: keystile.v1.DirectoryService.PurgeDeleted:output_type -> keystile.v1.PurgeDeletedResponse
+	79,  // 165: keystile.v1.DirectoryService.Explain:output_type -> keystile.v1.ExplainResponse
+	128, // [128:166] is the sub-list for method output_type
+	90,  // [90:128] is the sub-list for method input_type
+	90,  // [90:90] is the sub-list for extension type_name
+	90,  // [90:90] is the sub-list for extension extendee
+	0,   // [0:90] is the sub-list for field type_name
 }
 
 func init() { file_keystile_v1_directory_service_proto_init() }
@@ -5864,9 +6464,36 @@ func file_keystile_v1_directory_service_proto_init() {
 	}
 	file_keystile_v1_api_proto_init()
 	file_keystile_v1_key_service_proto_init()
+	file_keystile_v1_propagation_proto_init()
 	file_keystile_v1_tenant_proto_init()
 	file_keystile_v1_user_proto_init()
 	file_keystile_v1_verdict_proto_init()
+	file_keystile_v1_directory_service_proto_msgTypes[3].OneofWrappers = []any{}
+	file_keystile_v1_directory_service_proto_msgTypes[9].OneofWrappers = []any{}
+	file_keystile_v1_directory_service_proto_msgTypes[11].OneofWrappers = []any{}
+	file_keystile_v1_directory_service_proto_msgTypes[13].OneofWrappers = []any{}
+	file_keystile_v1_directory_service_proto_msgTypes[19].OneofWrappers = []any{}
+	file_keystile_v1_directory_service_proto_msgTypes[21].OneofWrappers = []any{}
+	file_keystile_v1_directory_service_proto_msgTypes[23].OneofWrappers = []any{}
+	file_keystile_v1_directory_service_proto_msgTypes[29].OneofWrappers = []any{}
+	file_keystile_v1_directory_service_proto_msgTypes[31].OneofWrappers = []any{}
+	file_keystile_v1_directory_service_proto_msgTypes[33].OneofWrappers = []any{}
+	file_keystile_v1_directory_service_proto_msgTypes[39].OneofWrappers = []any{}
+	file_keystile_v1_directory_service_proto_msgTypes[41].OneofWrappers = []any{}
+	file_keystile_v1_directory_service_proto_msgTypes[43].OneofWrappers = []any{}
+	file_keystile_v1_directory_service_proto_msgTypes[49].OneofWrappers = []any{}
+	file_keystile_v1_directory_service_proto_msgTypes[51].OneofWrappers = []any{}
+	file_keystile_v1_directory_service_proto_msgTypes[53].OneofWrappers = []any{}
+	file_keystile_v1_directory_service_proto_msgTypes[55].OneofWrappers = []any{}
+	file_keystile_v1_directory_service_proto_msgTypes[57].OneofWrappers = []any{}
+	file_keystile_v1_directory_service_proto_msgTypes[59].OneofWrappers = []any{}
+	file_keystile_v1_directory_service_proto_msgTypes[61].OneofWrappers = []any{}
+	file_keystile_v1_directory_service_proto_msgTypes[63].OneofWrappers = []any{}
+	file_keystile_v1_directory_service_proto_msgTypes[65].OneofWrappers = []any{}
+	file_keystile_v1_directory_service_proto_msgTypes[67].OneofWrappers = []any{}
+	file_keystile_v1_directory_service_proto_msgTypes[69].OneofWrappers = []any{}
+	file_keystile_v1_directory_service_proto_msgTypes[71].OneofWrappers = []any{}
+	file_keystile_v1_directory_service_proto_msgTypes[75].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -47,7 +47,10 @@ type CheckKeyRequest struct {
 	// Whose API api_id is. Empty: tenant, or else the key's own.
 	ApiTenantId string `protobuf:"bytes,8,opt,name=api_tenant_id,json=apiTenantId,proto3" json:"api_tenant_id,omitempty"`
 	// The call itself: finds the API, the route and the permission.
-	Request       *HTTPRequest `protobuf:"bytes,9,opt,name=request,proto3" json:"request,omitempty"`
+	Request *HTTPRequest `protobuf:"bytes,9,opt,name=request,proto3" json:"request,omitempty"`
+	// When given, the check is decided at this change-log revision or a later one,
+	// or not at all: Propagation.revision of a write.
+	MinRevision   string `protobuf:"bytes,10,opt,name=min_revision,json=minRevision,proto3" json:"min_revision,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -143,6 +146,13 @@ func (x *CheckKeyRequest) GetRequest() *HTTPRequest {
 		return x.Request
 	}
 	return nil
+}
+
+func (x *CheckKeyRequest) GetMinRevision() string {
+	if x != nil {
+		return x.MinRevision
+	}
+	return ""
 }
 
 type CheckKeyResponse struct {
@@ -579,9 +589,12 @@ type CreateKey struct {
 	// characters, unique for the caller's user.
 	RequestId string `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// Checks everything and writes nothing.
-	ValidateOnly  bool `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	ValidateOnly bool `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// Whether to wait until every replica decides by the write, for a bounded
+	// time. Default true.
+	WaitForPropagation *bool `protobuf:"varint,4,opt,name=wait_for_propagation,json=waitForPropagation,proto3,oneof" json:"wait_for_propagation,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *CreateKey) Reset() {
@@ -635,6 +648,13 @@ func (x *CreateKey) GetValidateOnly() bool {
 	return false
 }
 
+func (x *CreateKey) GetWaitForPropagation() bool {
+	if x != nil && x.WaitForPropagation != nil {
+		return *x.WaitForPropagation
+	}
+	return false
+}
+
 // UpdateKey changes what update_mask names: display_name, scopes,
 // allowed_cidrs, labels, start_time, expire_time, apis.
 type UpdateKey struct {
@@ -643,11 +663,14 @@ type UpdateKey struct {
 	Key        *Key                   `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
 	UpdateMask *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	// When given, the update is ABORTED unless the key still has this etag.
-	Etag          string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
-	RequestId     string `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	ValidateOnly  bool   `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Etag         string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
+	RequestId    string `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	ValidateOnly bool   `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// Whether to wait until every replica decides by the write, for a bounded
+	// time. Default true.
+	WaitForPropagation *bool `protobuf:"varint,6,opt,name=wait_for_propagation,json=waitForPropagation,proto3,oneof" json:"wait_for_propagation,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *UpdateKey) Reset() {
@@ -715,6 +738,13 @@ func (x *UpdateKey) GetValidateOnly() bool {
 	return false
 }
 
+func (x *UpdateKey) GetWaitForPropagation() bool {
+	if x != nil && x.WaitForPropagation != nil {
+		return *x.WaitForPropagation
+	}
+	return false
+}
+
 // RotateKey issues a new secret under the same id.
 type RotateKey struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -722,12 +752,15 @@ type RotateKey struct {
 	// How long the secret now in use goes on working beside the new one. Absent
 	// is 24 hours, 0 ends it at once, at most 90 days. An older one ends in any
 	// case.
-	GracePeriod   *durationpb.Duration `protobuf:"bytes,2,opt,name=grace_period,json=gracePeriod,proto3" json:"grace_period,omitempty"`
-	Etag          string               `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
-	RequestId     string               `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	ValidateOnly  bool                 `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	GracePeriod  *durationpb.Duration `protobuf:"bytes,2,opt,name=grace_period,json=gracePeriod,proto3" json:"grace_period,omitempty"`
+	Etag         string               `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
+	RequestId    string               `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	ValidateOnly bool                 `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// Whether to wait until every replica decides by the write, for a bounded
+	// time. Default true.
+	WaitForPropagation *bool `protobuf:"varint,6,opt,name=wait_for_propagation,json=waitForPropagation,proto3,oneof" json:"wait_for_propagation,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *RotateKey) Reset() {
@@ -795,18 +828,28 @@ func (x *RotateKey) GetValidateOnly() bool {
 	return false
 }
 
+func (x *RotateKey) GetWaitForPropagation() bool {
+	if x != nil && x.WaitForPropagation != nil {
+		return *x.WaitForPropagation
+	}
+	return false
+}
+
 // RevokeKey ends a key for good.
 type RevokeKey struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Id     string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	Reason Key_RevokeReason       `protobuf:"varint,2,opt,name=reason,proto3,enum=keystile.v1.Key_RevokeReason" json:"reason,omitempty"`
 	// For administrators, at most 1,024 bytes. Never told to the holder.
-	Note          string `protobuf:"bytes,3,opt,name=note,proto3" json:"note,omitempty"`
-	Etag          string `protobuf:"bytes,4,opt,name=etag,proto3" json:"etag,omitempty"`
-	RequestId     string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	ValidateOnly  bool   `protobuf:"varint,6,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Note         string `protobuf:"bytes,3,opt,name=note,proto3" json:"note,omitempty"`
+	Etag         string `protobuf:"bytes,4,opt,name=etag,proto3" json:"etag,omitempty"`
+	RequestId    string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	ValidateOnly bool   `protobuf:"varint,6,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// Whether to wait until every replica decides by the write, for a bounded
+	// time. Default true.
+	WaitForPropagation *bool `protobuf:"varint,7,opt,name=wait_for_propagation,json=waitForPropagation,proto3,oneof" json:"wait_for_propagation,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *RevokeKey) Reset() {
@@ -881,15 +924,25 @@ func (x *RevokeKey) GetValidateOnly() bool {
 	return false
 }
 
+func (x *RevokeKey) GetWaitForPropagation() bool {
+	if x != nil && x.WaitForPropagation != nil {
+		return *x.WaitForPropagation
+	}
+	return false
+}
+
 // DisableKey switches a key off until it is enabled again.
 type DisableKey struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Etag          string                 `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
-	RequestId     string                 `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	ValidateOnly  bool                   `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	Id           string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Etag         string                 `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
+	RequestId    string                 `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	ValidateOnly bool                   `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// Whether to wait until every replica decides by the write, for a bounded
+	// time. Default true.
+	WaitForPropagation *bool `protobuf:"varint,5,opt,name=wait_for_propagation,json=waitForPropagation,proto3,oneof" json:"wait_for_propagation,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *DisableKey) Reset() {
@@ -950,15 +1003,25 @@ func (x *DisableKey) GetValidateOnly() bool {
 	return false
 }
 
+func (x *DisableKey) GetWaitForPropagation() bool {
+	if x != nil && x.WaitForPropagation != nil {
+		return *x.WaitForPropagation
+	}
+	return false
+}
+
 // EnableKey switches a disabled key on.
 type EnableKey struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Etag          string                 `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
-	RequestId     string                 `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	ValidateOnly  bool                   `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	Id           string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Etag         string                 `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
+	RequestId    string                 `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	ValidateOnly bool                   `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// Whether to wait until every replica decides by the write, for a bounded
+	// time. Default true.
+	WaitForPropagation *bool `protobuf:"varint,5,opt,name=wait_for_propagation,json=waitForPropagation,proto3,oneof" json:"wait_for_propagation,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *EnableKey) Reset() {
@@ -1019,16 +1082,26 @@ func (x *EnableKey) GetValidateOnly() bool {
 	return false
 }
 
+func (x *EnableKey) GetWaitForPropagation() bool {
+	if x != nil && x.WaitForPropagation != nil {
+		return *x.WaitForPropagation
+	}
+	return false
+}
+
 // DeleteKey removes a key from use; its record stays readable to
 // administrators.
 type DeleteKey struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Etag          string                 `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
-	RequestId     string                 `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	ValidateOnly  bool                   `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	Id           string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Etag         string                 `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
+	RequestId    string                 `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	ValidateOnly bool                   `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// Whether to wait until every replica decides by the write, for a bounded
+	// time. Default true.
+	WaitForPropagation *bool `protobuf:"varint,5,opt,name=wait_for_propagation,json=waitForPropagation,proto3,oneof" json:"wait_for_propagation,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *DeleteKey) Reset() {
@@ -1089,6 +1162,13 @@ func (x *DeleteKey) GetValidateOnly() bool {
 	return false
 }
 
+func (x *DeleteKey) GetWaitForPropagation() bool {
+	if x != nil && x.WaitForPropagation != nil {
+		return *x.WaitForPropagation
+	}
+	return false
+}
+
 type ManageKeyResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The key after the operation.
@@ -1099,7 +1179,9 @@ type ManageKeyResponse struct {
 	Note string `protobuf:"bytes,3,opt,name=note,proto3" json:"note,omitempty"`
 	// The change-log revision that carries this write. Empty when nothing was
 	// written.
-	Revision      string `protobuf:"bytes,4,opt,name=revision,proto3" json:"revision,omitempty"`
+	Revision string `protobuf:"bytes,4,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Where the write is in force. Absent when nothing was written.
+	Propagation   *Propagation `protobuf:"bytes,5,opt,name=propagation,proto3" json:"propagation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1160,6 +1242,13 @@ func (x *ManageKeyResponse) GetRevision() string {
 		return x.Revision
 	}
 	return ""
+}
+
+func (x *ManageKeyResponse) GetPropagation() *Propagation {
+	if x != nil {
+		return x.Propagation
+	}
+	return nil
 }
 
 type GetKeyRequest struct {
@@ -1398,11 +1487,14 @@ type ImportKeysRequest struct {
 	// Whose keys. Default: the caller's own tenant.
 	TenantId string `protobuf:"bytes,1,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
 	// 1 to 10,000 keys.
-	Keys          []*ImportedKey `protobuf:"bytes,2,rep,name=keys,proto3" json:"keys,omitempty"`
-	RequestId     string         `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	ValidateOnly  bool           `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Keys         []*ImportedKey `protobuf:"bytes,2,rep,name=keys,proto3" json:"keys,omitempty"`
+	RequestId    string         `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	ValidateOnly bool           `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// Whether to wait until every replica decides by the write, for a bounded
+	// time. Default true.
+	WaitForPropagation *bool `protobuf:"varint,5,opt,name=wait_for_propagation,json=waitForPropagation,proto3,oneof" json:"wait_for_propagation,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *ImportKeysRequest) Reset() {
@@ -1459,6 +1551,13 @@ func (x *ImportKeysRequest) GetRequestId() string {
 func (x *ImportKeysRequest) GetValidateOnly() bool {
 	if x != nil {
 		return x.ValidateOnly
+	}
+	return false
+}
+
+func (x *ImportKeysRequest) GetWaitForPropagation() bool {
+	if x != nil && x.WaitForPropagation != nil {
+		return *x.WaitForPropagation
 	}
 	return false
 }
@@ -1577,9 +1676,11 @@ func (x *ImportedKey) GetApis() []string {
 type ImportKeysResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The ids of the new keys, in the order of the request.
-	KeyIds        []string `protobuf:"bytes,1,rep,name=key_ids,json=keyIds,proto3" json:"key_ids,omitempty"`
-	Note          string   `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
-	Revision      string   `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	KeyIds   []string `protobuf:"bytes,1,rep,name=key_ids,json=keyIds,proto3" json:"key_ids,omitempty"`
+	Note     string   `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	Revision string   `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Where the write is in force. Absent when nothing was written.
+	Propagation   *Propagation `protobuf:"bytes,4,opt,name=propagation,proto3" json:"propagation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1633,6 +1734,13 @@ func (x *ImportKeysResponse) GetRevision() string {
 		return x.Revision
 	}
 	return ""
+}
+
+func (x *ImportKeysResponse) GetPropagation() *Propagation {
+	if x != nil {
+		return x.Propagation
+	}
+	return nil
 }
 
 type WhoAmIRequest struct {
@@ -1742,11 +1850,14 @@ func (x *WhoAmIResponse) GetApis() []string {
 }
 
 type RevokeSelfRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Reason        Key_RevokeReason       `protobuf:"varint,1,opt,name=reason,proto3,enum=keystile.v1.Key_RevokeReason" json:"reason,omitempty"`
-	Note          string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Reason Key_RevokeReason       `protobuf:"varint,1,opt,name=reason,proto3,enum=keystile.v1.Key_RevokeReason" json:"reason,omitempty"`
+	Note   string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	// Whether to wait until every replica decides by the write, for a bounded
+	// time. Default true.
+	WaitForPropagation *bool `protobuf:"varint,3,opt,name=wait_for_propagation,json=waitForPropagation,proto3,oneof" json:"wait_for_propagation,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *RevokeSelfRequest) Reset() {
@@ -1793,12 +1904,21 @@ func (x *RevokeSelfRequest) GetNote() string {
 	return ""
 }
 
+func (x *RevokeSelfRequest) GetWaitForPropagation() bool {
+	if x != nil && x.WaitForPropagation != nil {
+		return *x.WaitForPropagation
+	}
+	return false
+}
+
 type RevokeSelfResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The key after the revocation.
-	Key           *Key   `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	Note          string `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
-	Revision      string `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	Key      *Key   `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	Note     string `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	Revision string `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Where the write is in force. Absent when nothing was written.
+	Propagation   *Propagation `protobuf:"bytes,4,opt,name=propagation,proto3" json:"propagation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1854,11 +1974,18 @@ func (x *RevokeSelfResponse) GetRevision() string {
 	return ""
 }
 
+func (x *RevokeSelfResponse) GetPropagation() *Propagation {
+	if x != nil {
+		return x.Propagation
+	}
+	return nil
+}
+
 var File_keystile_v1_key_service_proto protoreflect.FileDescriptor
 
 const file_keystile_v1_key_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1dkeystile/v1/key_service.proto\x12\vkeystile.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15keystile/v1/key.proto\x1a\x19keystile/v1/verdict.proto\"\xa8\x02\n" +
+	"\x1dkeystile/v1/key_service.proto\x12\vkeystile.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15keystile/v1/key.proto\x1a\x1dkeystile/v1/propagation.proto\x1a\x19keystile/v1/verdict.proto\"\xcb\x02\n" +
 	"\x0fCheckKeyRequest\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x1e\n" +
 	"\n" +
@@ -1871,7 +1998,9 @@ const file_keystile_v1_key_service_proto_rawDesc = "" +
 	"\x06tenant\x18\x06 \x01(\tR\x06tenant\x12\x15\n" +
 	"\x06api_id\x18\a \x01(\tR\x05apiId\x12\"\n" +
 	"\rapi_tenant_id\x18\b \x01(\tR\vapiTenantId\x122\n" +
-	"\arequest\x18\t \x01(\v2\x18.keystile.v1.HTTPRequestR\arequestB\a\n" +
+	"\arequest\x18\t \x01(\v2\x18.keystile.v1.HTTPRequestR\arequest\x12!\n" +
+	"\fmin_revision\x18\n" +
+	" \x01(\tR\vminRevisionB\a\n" +
 	"\x05_cost\"\x84\x06\n" +
 	"\x10CheckKeyResponse\x12\x18\n" +
 	"\aallowed\x18\x01 \x01(\bR\aallowed\x123\n" +
@@ -1909,12 +2038,14 @@ const file_keystile_v1_key_service_proto_rawDesc = "" +
 	"\adisable\x18\x05 \x01(\v2\x17.keystile.v1.DisableKeyH\x00R\adisable\x120\n" +
 	"\x06enable\x18\x06 \x01(\v2\x16.keystile.v1.EnableKeyH\x00R\x06enable\x120\n" +
 	"\x06delete\x18\a \x01(\v2\x16.keystile.v1.DeleteKeyH\x00R\x06deleteB\v\n" +
-	"\toperation\"s\n" +
+	"\toperation\"\xc3\x01\n" +
 	"\tCreateKey\x12\"\n" +
 	"\x03key\x18\x01 \x01(\v2\x10.keystile.v1.KeyR\x03key\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x02 \x01(\tR\trequestId\x12#\n" +
-	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\"\xc4\x01\n" +
+	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\x125\n" +
+	"\x14wait_for_propagation\x18\x04 \x01(\bH\x00R\x12waitForPropagation\x88\x01\x01B\x17\n" +
+	"\x15_wait_for_propagation\"\x94\x02\n" +
 	"\tUpdateKey\x12\"\n" +
 	"\x03key\x18\x01 \x01(\v2\x10.keystile.v1.KeyR\x03key\x12;\n" +
 	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
@@ -1922,14 +2053,18 @@ const file_keystile_v1_key_service_proto_rawDesc = "" +
 	"\x04etag\x18\x03 \x01(\tR\x04etag\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x04 \x01(\tR\trequestId\x12#\n" +
-	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\"\xb1\x01\n" +
+	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\x125\n" +
+	"\x14wait_for_propagation\x18\x06 \x01(\bH\x00R\x12waitForPropagation\x88\x01\x01B\x17\n" +
+	"\x15_wait_for_propagation\"\x81\x02\n" +
 	"\tRotateKey\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12<\n" +
 	"\fgrace_period\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\vgracePeriod\x12\x12\n" +
 	"\x04etag\x18\x03 \x01(\tR\x04etag\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x04 \x01(\tR\trequestId\x12#\n" +
-	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\"\xbe\x01\n" +
+	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\x125\n" +
+	"\x14wait_for_propagation\x18\x06 \x01(\bH\x00R\x12waitForPropagation\x88\x01\x01B\x17\n" +
+	"\x15_wait_for_propagation\"\x8e\x02\n" +
 	"\tRevokeKey\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x125\n" +
 	"\x06reason\x18\x02 \x01(\x0e2\x1d.keystile.v1.Key.RevokeReasonR\x06reason\x12\x12\n" +
@@ -1937,31 +2072,40 @@ const file_keystile_v1_key_service_proto_rawDesc = "" +
 	"\x04etag\x18\x04 \x01(\tR\x04etag\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x05 \x01(\tR\trequestId\x12#\n" +
-	"\rvalidate_only\x18\x06 \x01(\bR\fvalidateOnly\"t\n" +
+	"\rvalidate_only\x18\x06 \x01(\bR\fvalidateOnly\x125\n" +
+	"\x14wait_for_propagation\x18\a \x01(\bH\x00R\x12waitForPropagation\x88\x01\x01B\x17\n" +
+	"\x15_wait_for_propagation\"\xc4\x01\n" +
 	"\n" +
 	"DisableKey\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x03 \x01(\tR\trequestId\x12#\n" +
-	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"s\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\x125\n" +
+	"\x14wait_for_propagation\x18\x05 \x01(\bH\x00R\x12waitForPropagation\x88\x01\x01B\x17\n" +
+	"\x15_wait_for_propagation\"\xc3\x01\n" +
 	"\tEnableKey\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x03 \x01(\tR\trequestId\x12#\n" +
-	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"s\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\x125\n" +
+	"\x14wait_for_propagation\x18\x05 \x01(\bH\x00R\x12waitForPropagation\x88\x01\x01B\x17\n" +
+	"\x15_wait_for_propagation\"\xc3\x01\n" +
 	"\tDeleteKey\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x03 \x01(\tR\trequestId\x12#\n" +
-	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"\x7f\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\x125\n" +
+	"\x14wait_for_propagation\x18\x05 \x01(\bH\x00R\x12waitForPropagation\x88\x01\x01B\x17\n" +
+	"\x15_wait_for_propagation\"\xbb\x01\n" +
 	"\x11ManageKeyResponse\x12\"\n" +
 	"\x03key\x18\x01 \x01(\v2\x10.keystile.v1.KeyR\x03key\x12\x16\n" +
 	"\x06secret\x18\x02 \x01(\tR\x06secret\x12\x12\n" +
 	"\x04note\x18\x03 \x01(\tR\x04note\x12\x1a\n" +
-	"\brevision\x18\x04 \x01(\tR\brevision\"\x1f\n" +
+	"\brevision\x18\x04 \x01(\tR\brevision\x12:\n" +
+	"\vpropagation\x18\x05 \x01(\v2\x18.keystile.v1.PropagationR\vpropagation\"\x1f\n" +
 	"\rGetKeyRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"4\n" +
 	"\x0eGetKeyResponse\x12\"\n" +
@@ -1976,13 +2120,15 @@ const file_keystile_v1_key_service_proto_rawDesc = "" +
 	"\x06filter\x18\x06 \x01(\tR\x06filter\"`\n" +
 	"\x10ListKeysResponse\x12$\n" +
 	"\x04keys\x18\x01 \x03(\v2\x10.keystile.v1.KeyR\x04keys\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xa2\x01\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xf2\x01\n" +
 	"\x11ImportKeysRequest\x12\x1b\n" +
 	"\ttenant_id\x18\x01 \x01(\tR\btenantId\x12,\n" +
 	"\x04keys\x18\x02 \x03(\v2\x18.keystile.v1.ImportedKeyR\x04keys\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x03 \x01(\tR\trequestId\x12#\n" +
-	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"\x80\x03\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\x125\n" +
+	"\x14wait_for_propagation\x18\x05 \x01(\bH\x00R\x12waitForPropagation\x88\x01\x01B\x17\n" +
+	"\x15_wait_for_propagation\"\x80\x03\n" +
 	"\vImportedKey\x12\x16\n" +
 	"\x06digest\x18\x01 \x01(\tR\x06digest\x12\x16\n" +
 	"\x06secret\x18\x02 \x01(\tR\x06secret\x12\x17\n" +
@@ -1996,25 +2142,29 @@ const file_keystile_v1_key_service_proto_rawDesc = "" +
 	"\x04apis\x18\t \x03(\tR\x04apis\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"]\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x99\x01\n" +
 	"\x12ImportKeysResponse\x12\x17\n" +
 	"\akey_ids\x18\x01 \x03(\tR\x06keyIds\x12\x12\n" +
 	"\x04note\x18\x02 \x01(\tR\x04note\x12\x1a\n" +
-	"\brevision\x18\x03 \x01(\tR\brevision\"\x0f\n" +
+	"\brevision\x18\x03 \x01(\tR\brevision\x12:\n" +
+	"\vpropagation\x18\x04 \x01(\v2\x18.keystile.v1.PropagationR\vpropagation\"\x0f\n" +
 	"\rWhoAmIRequest\"\xc6\x01\n" +
 	"\x0eWhoAmIResponse\x121\n" +
 	"\bidentity\x18\x01 \x01(\v2\x15.keystile.v1.IdentityR\bidentity\x12;\n" +
 	"\vexpire_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"expireTime\x120\n" +
 	"\bwarnings\x18\x03 \x03(\v2\x14.keystile.v1.WarningR\bwarnings\x12\x12\n" +
-	"\x04apis\x18\x04 \x03(\tR\x04apis\"^\n" +
+	"\x04apis\x18\x04 \x03(\tR\x04apis\"\xae\x01\n" +
 	"\x11RevokeSelfRequest\x125\n" +
 	"\x06reason\x18\x01 \x01(\x0e2\x1d.keystile.v1.Key.RevokeReasonR\x06reason\x12\x12\n" +
-	"\x04note\x18\x02 \x01(\tR\x04note\"h\n" +
+	"\x04note\x18\x02 \x01(\tR\x04note\x125\n" +
+	"\x14wait_for_propagation\x18\x03 \x01(\bH\x00R\x12waitForPropagation\x88\x01\x01B\x17\n" +
+	"\x15_wait_for_propagation\"\xa4\x01\n" +
 	"\x12RevokeSelfResponse\x12\"\n" +
 	"\x03key\x18\x01 \x01(\v2\x10.keystile.v1.KeyR\x03key\x12\x12\n" +
 	"\x04note\x18\x02 \x01(\tR\x04note\x12\x1a\n" +
-	"\brevision\x18\x03 \x01(\tR\brevision2\xda\x04\n" +
+	"\brevision\x18\x03 \x01(\tR\brevision\x12:\n" +
+	"\vpropagation\x18\x04 \x01(\v2\x18.keystile.v1.PropagationR\vpropagation2\xda\x04\n" +
 	"\n" +
 	"KeyService\x12G\n" +
 	"\bCheckKey\x12\x1c.keystile.v1.CheckKeyRequest\x1a\x1d.keystile.v1.CheckKeyResponse\x12J\n" +
@@ -2078,6 +2228,7 @@ var file_keystile_v1_key_service_proto_goTypes = []any{
 	(*fieldmaskpb.FieldMask)(nil), // 33: google.protobuf.FieldMask
 	(*durationpb.Duration)(nil),   // 34: google.protobuf.Duration
 	(Key_RevokeReason)(0),         // 35: keystile.v1.Key.RevokeReason
+	(*Propagation)(nil),           // 36: keystile.v1.Propagation
 }
 var file_keystile_v1_key_service_proto_depIdxs = []int32{
 	26, // 0: keystile.v1.CheckKeyRequest.request:type_name -> keystile.v1.HTTPRequest
@@ -2102,37 +2253,40 @@ var file_keystile_v1_key_service_proto_depIdxs = []int32{
 	34, // 19: keystile.v1.RotateKey.grace_period:type_name -> google.protobuf.Duration
 	35, // 20: keystile.v1.RevokeKey.reason:type_name -> keystile.v1.Key.RevokeReason
 	32, // 21: keystile.v1.ManageKeyResponse.key:type_name -> keystile.v1.Key
-	32, // 22: keystile.v1.GetKeyResponse.key:type_name -> keystile.v1.Key
-	32, // 23: keystile.v1.ListKeysResponse.keys:type_name -> keystile.v1.Key
-	18, // 24: keystile.v1.ImportKeysRequest.keys:type_name -> keystile.v1.ImportedKey
-	25, // 25: keystile.v1.ImportedKey.labels:type_name -> keystile.v1.ImportedKey.LabelsEntry
-	30, // 26: keystile.v1.ImportedKey.expire_time:type_name -> google.protobuf.Timestamp
-	28, // 27: keystile.v1.WhoAmIResponse.identity:type_name -> keystile.v1.Identity
-	30, // 28: keystile.v1.WhoAmIResponse.expire_time:type_name -> google.protobuf.Timestamp
-	29, // 29: keystile.v1.WhoAmIResponse.warnings:type_name -> keystile.v1.Warning
-	35, // 30: keystile.v1.RevokeSelfRequest.reason:type_name -> keystile.v1.Key.RevokeReason
-	32, // 31: keystile.v1.RevokeSelfResponse.key:type_name -> keystile.v1.Key
-	0,  // 32: keystile.v1.KeyService.CheckKey:input_type -> keystile.v1.CheckKeyRequest
-	2,  // 33: keystile.v1.KeyService.CheckKeys:input_type -> keystile.v1.CheckKeysRequest
-	4,  // 34: keystile.v1.KeyService.ManageKey:input_type -> keystile.v1.ManageKeyRequest
-	13, // 35: keystile.v1.KeyService.GetKey:input_type -> keystile.v1.GetKeyRequest
-	15, // 36: keystile.v1.KeyService.ListKeys:input_type -> keystile.v1.ListKeysRequest
-	17, // 37: keystile.v1.KeyService.ImportKeys:input_type -> keystile.v1.ImportKeysRequest
-	20, // 38: keystile.v1.KeyService.WhoAmI:input_type -> keystile.v1.WhoAmIRequest
-	22, // 39: keystile.v1.KeyService.RevokeSelf:input_type -> keystile.v1.RevokeSelfRequest
-	1,  // 40: keystile.v1.KeyService.CheckKey:output_type -> keystile.v1.CheckKeyResponse
-	3,  // 41: keystile.v1.KeyService.CheckKeys:output_type -> keystile.v1.CheckKeysResponse
-	12, // 42: keystile.v1.KeyService.ManageKey:output_type -> keystile.v1.ManageKeyResponse
-	14, // 43: keystile.v1.KeyService.GetKey:output_type -> keystile.v1.GetKeyResponse
-	16, // 44: keystile.v1.KeyService.ListKeys:output_type -> keystile.v1.ListKeysResponse
-	19, // 45: keystile.v1.KeyService.ImportKeys:output_type -> keystile.v1.ImportKeysResponse
-	21, // 46: keystile.v1.KeyService.WhoAmI:output_type -> keystile.v1.WhoAmIResponse
-	23, // 47: keystile.v1.KeyService.RevokeSelf:output_type -> keystile.v1.RevokeSelfResponse
-	40, // [40:48] is the sub-list for method output_type
-	32, // [32:40] is the sub-list for method input_type
-	32, // [32:32] is the sub-list for extension type_name
-	32, // [32:32] is the sub-list for extension extendee
-	0,  // [0:32] is the sub-list for field type_name
+	36, // 22: keystile.v1.ManageKeyResponse.propagation:type_name -> keystile.v1.Propagation
+	32, // 23: keystile.v1.GetKeyResponse.key:type_name -> keystile.v1.Key
+	32, // 24: keystile.v1.ListKeysResponse.keys:type_name -> keystile.v1.Key
+	18, // 25: keystile.v1.ImportKeysRequest.keys:type_name -> keystile.v1.ImportedKey
+	25, // 26: keystile.v1.ImportedKey.labels:type_name -> keystile.v1.ImportedKey.LabelsEntry
+	30, // 27: keystile.v1.ImportedKey.expire_time:type_name -> google.protobuf.Timestamp
+	36, // 28: keystile.v1.ImportKeysResponse.propagation:type_name -> keystile.v1.Propagation
+	28, // 29: keystile.v1.WhoAmIResponse.identity:type_name -> keystile.v1.Identity
+	30, // 30: keystile.v1.WhoAmIResponse.expire_time:type_name -> google.protobuf.Timestamp
+	29, // 31: keystile.v1.WhoAmIResponse.warnings:type_name -> keystile.v1.Warning
+	35, // 32: keystile.v1.RevokeSelfRequest.reason:type_name -> keystile.v1.Key.RevokeReason
+	32, // 33: keystile.v1.RevokeSelfResponse.key:type_name -> keystile.v1.Key
+	36, // 34: keystile.v1.RevokeSelfResponse.propagation:type_name -> keystile.v1.Propagation
+	0,  // 35: keystile.v1.KeyService.CheckKey:input_type -> keystile.v1.CheckKeyRequest
+	2,  // 36: keystile.v1.KeyService.CheckKeys:input_type -> keystile.v1.CheckKeysRequest
+	4,  // 37: keystile.v1.KeyService.ManageKey:input_type -> keystile.v1.ManageKeyRequest
+	13, // 38: keystile.v1.KeyService.GetKey:input_type -> keystile.v1.GetKeyRequest
+	15, // 39: keystile.v1.KeyService.ListKeys:input_type -> keystile.v1.ListKeysRequest
+	17, // 40: keystile.v1.KeyService.ImportKeys:input_type -> keystile.v1.ImportKeysRequest
+	20, // 41: keystile.v1.KeyService.WhoAmI:input_type -> keystile.v1.WhoAmIRequest
+	22, // 42: keystile.v1.KeyService.RevokeSelf:input_type -> keystile.v1.RevokeSelfRequest
+	1,  // 43: keystile.v1.KeyService.CheckKey:output_type -> keystile.v1.CheckKeyResponse
+	3,  // 44: keystile.v1.KeyService.CheckKeys:output_type -> keystile.v1.CheckKeysResponse
+	12, // 45: keystile.v1.KeyService.ManageKey:output_type -> keystile.v1.ManageKeyResponse
+	14, // 46: keystile.v1.KeyService.GetKey:output_type -> keystile.v1.GetKeyResponse
+	16, // 47: keystile.v1.KeyService.ListKeys:output_type -> keystile.v1.ListKeysResponse
+	19, // 48: keystile.v1.KeyService.ImportKeys:output_type -> keystile.v1.ImportKeysResponse
+	21, // 49: keystile.v1.KeyService.WhoAmI:output_type -> keystile.v1.WhoAmIResponse
+	23, // 50: keystile.v1.KeyService.RevokeSelf:output_type -> keystile.v1.RevokeSelfResponse
+	43, // [43:51] is the sub-list for method output_type
+	35, // [35:43] is the sub-list for method input_type
+	35, // [35:35] is the sub-list for extension type_name
+	35, // [35:35] is the sub-list for extension extendee
+	0,  // [0:35] is the sub-list for field type_name
 }
 
 func init() { file_keystile_v1_key_service_proto_init() }
@@ -2141,6 +2295,7 @@ func file_keystile_v1_key_service_proto_init() {
 		return
 	}
 	file_keystile_v1_key_proto_init()
+	file_keystile_v1_propagation_proto_init()
 	file_keystile_v1_verdict_proto_init()
 	file_keystile_v1_key_service_proto_msgTypes[0].OneofWrappers = []any{}
 	file_keystile_v1_key_service_proto_msgTypes[4].OneofWrappers = []any{
@@ -2152,6 +2307,15 @@ func file_keystile_v1_key_service_proto_init() {
 		(*ManageKeyRequest_Enable)(nil),
 		(*ManageKeyRequest_Delete)(nil),
 	}
+	file_keystile_v1_key_service_proto_msgTypes[5].OneofWrappers = []any{}
+	file_keystile_v1_key_service_proto_msgTypes[6].OneofWrappers = []any{}
+	file_keystile_v1_key_service_proto_msgTypes[7].OneofWrappers = []any{}
+	file_keystile_v1_key_service_proto_msgTypes[8].OneofWrappers = []any{}
+	file_keystile_v1_key_service_proto_msgTypes[9].OneofWrappers = []any{}
+	file_keystile_v1_key_service_proto_msgTypes[10].OneofWrappers = []any{}
+	file_keystile_v1_key_service_proto_msgTypes[11].OneofWrappers = []any{}
+	file_keystile_v1_key_service_proto_msgTypes[17].OneofWrappers = []any{}
+	file_keystile_v1_key_service_proto_msgTypes[22].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

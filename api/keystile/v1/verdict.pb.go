@@ -472,7 +472,10 @@ type Freshness struct {
 	// Time since the replica's last successful sync with the store began.
 	Age *durationpb.Duration `protobuf:"bytes,1,opt,name=age,proto3" json:"age,omitempty"`
 	// The change-log revision that the replica had applied.
-	Revision      string `protobuf:"bytes,2,opt,name=revision,proto3" json:"revision,omitempty"`
+	Revision string `protobuf:"bytes,2,opt,name=revision,proto3" json:"revision,omitempty"`
+	// True past the staleness bound, where the replica has been told to go on for a
+	// while (--on-stale=allow).
+	Stale         bool `protobuf:"varint,3,opt,name=stale,proto3" json:"stale,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -519,6 +522,13 @@ func (x *Freshness) GetRevision() string {
 		return x.Revision
 	}
 	return ""
+}
+
+func (x *Freshness) GetStale() bool {
+	if x != nil {
+		return x.Stale
+	}
+	return false
 }
 
 var File_keystile_v1_verdict_proto protoreflect.FileDescriptor
@@ -577,10 +587,11 @@ const file_keystile_v1_verdict_proto_rawDesc = "" +
 	"\x06method\x18\x01 \x01(\tR\x06method\x12\x12\n" +
 	"\x04host\x18\x02 \x01(\tR\x04host\x12\x12\n" +
 	"\x04path\x18\x03 \x01(\tR\x04path\x12\x1b\n" +
-	"\tclient_ip\x18\x04 \x01(\tR\bclientIp\"T\n" +
+	"\tclient_ip\x18\x04 \x01(\tR\bclientIp\"j\n" +
 	"\tFreshness\x12+\n" +
 	"\x03age\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x03age\x12\x1a\n" +
-	"\brevision\x18\x02 \x01(\tR\brevisionB9Z7github.com/keystile/keystile/api/keystile/v1;keystilev1b\x06proto3"
+	"\brevision\x18\x02 \x01(\tR\brevision\x12\x14\n" +
+	"\x05stale\x18\x03 \x01(\bR\x05staleB9Z7github.com/keystile/keystile/api/keystile/v1;keystilev1b\x06proto3"
 
 var (
 	file_keystile_v1_verdict_proto_rawDescOnce sync.Once
