@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	apiMask   = "displayName, visibility, subscriptionRequired and routes"
+	apiMask   = "displayName, visibility, subscriptionRequired, allowPreflight and routes"
 	apiIDForm = "1 to 63 lower-case letters, digits, '_' and '-', beginning with a letter and not with \"keystile\""
 )
 
@@ -180,7 +180,8 @@ func (d *DirectoryServer) UpdateApi(ctx context.Context, req *pb.UpdateApiReques
 	v.requestID(req.GetRequestId())
 	mask := readMask(&v, req.GetUpdateMask().GetPaths(), map[string]bool{
 		"display_name": in.GetDisplayName() != "", "visibility": in.GetVisibility() != pb.Api_VISIBILITY_UNSPECIFIED,
-		"subscription_required": in.GetSubscriptionRequired(), "routes": len(in.GetRoutes()) > 0,
+		"subscription_required": in.GetSubscriptionRequired(), "allow_preflight": in.GetAllowPreflight(),
+		"routes": len(in.GetRoutes()) > 0,
 	}, apiMask)
 	readAPIFields(&v, in, &storage.API{ID: in.GetId()}, mask)
 	if err := v.err(); err != nil {
@@ -352,6 +353,9 @@ func readAPIFields(v *violations, in *pb.Api, into *storage.API, mask map[string
 	if mask == nil || mask["subscription_required"] {
 		into.SubscriptionRequired = in.GetSubscriptionRequired()
 	}
+	if mask == nil || mask["allow_preflight"] {
+		into.AllowPreflight = in.GetAllowPreflight()
+	}
 	if mask != nil && !mask["routes"] {
 		return
 	}
@@ -379,8 +383,8 @@ func apiToProto(a *storage.API) *pb.Api {
 		Id: a.ID, TenantId: a.TenantID, DisplayName: a.DisplayName,
 		Visibility: pb.Api_Visibility(pb.Api_Visibility_value[string(a.Visibility)]),
 		State:      pb.Api_State(pb.Api_State_value[string(a.State)]), DeprecateTime: timeToProto(a.DeprecateTime),
-		SunsetTime: timeToProto(a.SunsetTime), SubscriptionRequired: a.SubscriptionRequired, Etag: etag(a.Version),
-		CreateTime: timeToProto(a.CreateTime), UpdateTime: timeToProto(a.UpdateTime),
+		SunsetTime: timeToProto(a.SunsetTime), SubscriptionRequired: a.SubscriptionRequired, AllowPreflight: a.AllowPreflight,
+		Etag: etag(a.Version), CreateTime: timeToProto(a.CreateTime), UpdateTime: timeToProto(a.UpdateTime),
 	}
 	for _, r := range a.Routes {
 		out.Routes = append(out.Routes, &pb.Route{Hosts: r.Hosts, Methods: r.Methods, Path: r.Path, Permission: r.Permission})

@@ -174,3 +174,51 @@ func TestRolesAndTheirEffect(t *testing.T) {
 
 // The tenant of an API sees what was decided about its API, and nothing else of
 // another tenant's key.
+
+// What lets preflights through is off unless somebody asks for it, and changes by
+// the mask alone.
+func TestAnAPIAllowsPreflights(t *testing.T) {
+	h := newHouse(t, houseOptions{})
+	h.tenant("acme")
+	admin := h.member("acme", "admin", "admin")
+	is := func(step string, out object, want bool) {
+		t.Helper()
+		if got := out.at("api", "allowPreflight"); got != want {
+			t.Errorf("%s: got %v, want %t", step, got, want)
+		}
+		if got := h.call(200, "GET", "/v1/apis/orders", admin, nil).at("api", "allowPreflight"); got != want {
+			t.Errorf("%s, read again: got %v, want %t", step, got, want)
+		}
+	}
+	change := func(mask string, api object) object {
+		t.Helper()
+		body := object{"api": api}
+		if mask != "" {
+			body["updateMask"] = mask
+		}
+		return h.call(200, "PATCH", "/v1/apis/orders", admin, body)
+	}
+	is("created", h.call(200, "POST", "/v1/apis", admin, object{"api": object{"id": "orders", "subscriptionRequired": true}}), false)
+	is("allowed", change("", object{"allowPreflight": true}), true)
+	if events := h.trail("acme"); events[len(events)-1].at("before", "allowPreflight") == true ||
+		events[len(events)-1].at("after", "allowPreflight") != true {
+		t.Errorf("audited as %v", events[len(events)-1])
+	}
+	is("renamed", change("displayName", object{"displayName": "Orders", "allowPreflight": false}), true)
+	is("renamed without a mask", change("", object{"displayName": "Orders"}), true)
+	out := change("allowPreflight", object{"displayName": "x", "subscriptionRequired": false})
+	is("no longer", out, false)
+	if out.text("api", "displayName") != "Orders" || out.at("api", "subscriptionRequired") != true {
+		t.Errorf("the mask let more change: %v", out)
+	}
+	is("retired", h.call(200, "POST", "/v1/apis/orders:retire", admin, nil), false)
+	if made := h.call(200, "POST", "/v1/apis", admin, object{"api": object{"id": "open", "allowPreflight": true}}); made.at("api", "allowPreflight") != true {
+		t.Errorf("created open: %v", made)
+	}
+	if found := h.call(200, "GET", "/v1/apis?filter=allowPreflight%3Dtrue", admin, nil).at("apis").([]any); len(found) != 1 {
+		t.Errorf("those that allow preflights: %v", found)
+	}
+	if out := h.call(400, "PATCH", "/v1/apis/open", admin, object{"api": object{"state": "RETIRED"}, "updateMask": "state"}); !strings.Contains(fmt.Sprint(out), "allowPreflight") {
+		t.Errorf("the mask's text: %v", out)
+	}
+}

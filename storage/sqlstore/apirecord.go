@@ -6,8 +6,8 @@ import (
 	"github.com/keystile/keystile/storage"
 )
 
-const apiColumns = `tenant_id, id, display_name, visibility, state, deprecate_time, sunset_time, subscription_required, routes,
-	version, create_time, update_time`
+const apiColumns = `tenant_id, id, display_name, visibility, state, deprecate_time, sunset_time, subscription_required,
+	allow_preflight, routes, version, create_time, update_time`
 
 type apiRow struct {
 	dated
@@ -19,6 +19,7 @@ type apiRow struct {
 	DeprecateTime        sql.NullInt64 `db:"deprecate_time"`
 	SunsetTime           sql.NullInt64 `db:"sunset_time"`
 	SubscriptionRequired int64         `db:"subscription_required"`
+	AllowPreflight       int64         `db:"allow_preflight"`
 	Routes               string        `db:"routes"`
 }
 
@@ -35,6 +36,7 @@ func (r *apiRow) api() (a *storage.API, spoilt bool) {
 		DeprecateTime:        maybeAt(r.DeprecateTime),
 		SunsetTime:           maybeAt(r.SunsetTime),
 		SubscriptionRequired: r.SubscriptionRequired != 0,
+		AllowPreflight:       r.AllowPreflight == 1,
 		Routes:               f.routes(r.Routes),
 		Version:              r.Version,
 		CreateTime:           at(r.CreateTime),

@@ -63,6 +63,46 @@ func TestThePreviousReleaseKeepsWorking(t *testing.T) {
 	})
 }
 
+// writeAsVersion2 writes an API as the release that knew version 2 did.
+func writeAsVersion2(t *testing.T, s *Store, id string) {
+	t.Helper()
+	execute(t, s, `INSERT INTO apis (tenant_id, id, display_name, visibility, state, deprecate_time, sunset_time, subscription_required,
+		routes, version, create_time, update_time) VALUES ('acme', $1, '', 'PUBLIC', 'PUBLISHED', NULL, NULL, 1, '[]', 1, 0, 0)`, id)
+}
+
+// TestTheReleaseBeforeLetsNoPreflightThrough: an API is closed to preflights
+// unless this release has opened it, and the one before leaves it at that.
+func TestTheReleaseBeforeLetsNoPreflightThrough(t *testing.T) {
+	engines(t, func(t *testing.T, s *Store) {
+		migrateTo(t, s, 2)
+		writeAsVersion1(t, s, "acme")
+		writeAsVersion2(t, s, "before")
+		if from, _, err := s.Migrate(t.Context()); err != nil || from != 2 {
+			t.Fatalf("Migrate: got from %d, %v", from, err)
+		}
+		writeAsVersion2(t, s, "since")
+		if _, err := s.Write(t.Context(), func(tx storage.Tx) error {
+			return tx.CreateAPI(&storage.API{
+				TenantID: "acme", ID: "opened", Visibility: storage.VisibilityPublic, State: storage.APIPublished,
+				SubscriptionRequired: true, AllowPreflight: true,
+			})
+		}); err != nil {
+			t.Fatal(err)
+		}
+		execute(t, s, `UPDATE apis SET display_name = '', visibility = 'PUBLIC', state = 'PUBLISHED', deprecate_time = NULL,
+			sunset_time = NULL, subscription_required = 1, routes = '[]', update_time = 0, version = version + 1`)
+		records, _, _, err := s.Snapshot(t.Context())
+		if err != nil || records.Unreadable != 0 || len(records.APIs) != 3 {
+			t.Fatalf("Snapshot: got %+v, %v", records, err)
+		}
+		for _, a := range records.APIs {
+			if a.State != storage.APIPublished || !a.SubscriptionRequired || a.AllowPreflight != (a.ID == "opened") {
+				t.Errorf("API: got %+v", a)
+			}
+		}
+	})
+}
+
 // TestMigratingGivesWay: whoever reads for long holds a migration up, but not
 // those who come after it.
 func TestMigratingGivesWay(t *testing.T) {

@@ -53,7 +53,7 @@ func TestSpoiltFieldsRefuseTheirRecordAlone(t *testing.T) {
 				t.Errorf("tenant, %s: got %+v, %v", set, tenant, err)
 			}
 		}
-		execute(t, s, "INSERT INTO apis ("+apiColumns+") VALUES ('acme', 'orders', '', 'PUBLIC', 'PUBLISHED', NULL, NULL, 0, '[]', 1, 0, 0)")
+		execute(t, s, "INSERT INTO apis ("+apiColumns+") VALUES ('acme', 'orders', '', 'PUBLIC', 'PUBLISHED', NULL, NULL, 0, 0, '[]', 1, 0, 0)")
 		for _, set := range []string{
 			"state = 'LOST'", "visibility = 'public'", "routes = 'null'", "routes = '{}'", "routes = '[null]'", "routes = '[{}]'",
 			"routes = '[{\"hosts\":[\"*\"],\"path\":\"/\"}]'", "routes = '[{\"hosts\":[\"*\"],\"methods\":null,\"path\":\"/\"}]'",

@@ -178,6 +178,26 @@ func testDirectoryUpdates(t *testing.T, s *suite) {
 	s.read(t, d)
 }
 
+// testAPIFlags: each flag opens or closes something of its own.
+func testAPIFlags(t *testing.T, s *suite) {
+	s.populate(t)
+	a := newAPI("acme", "orders")
+	a.AllowPreflight = true
+	s.write(t, func(tx storage.Tx) error { return tx.CreateAPI(a) })
+	kept := func() {
+		t.Helper()
+		got, err := s.store.GetAPI(t.Context(), a.Ref())
+		wantError(t, "GetAPI", err, nil)
+		same(t, "API", got, a)
+	}
+	kept()
+	for _, flags := range [][2]bool{{true, false}, {false, true}, {false, false}, {true, true}} {
+		a.SubscriptionRequired, a.AllowPreflight = flags[0], flags[1]
+		s.write(t, func(tx storage.Tx) error { return tx.UpdateAPI(a) })
+		kept()
+	}
+}
+
 func testDirectoryDeletes(t *testing.T, s *suite) {
 	d := s.populateDirectory(t)
 	other := newAPI("acme", "bills")

@@ -91,7 +91,8 @@ func newAPI(tenantID, id string) *storage.API {
 // wholeAPI has every field.
 func wholeAPI(tenantID, id string) *storage.API {
 	a := newAPI(tenantID, id)
-	a.Visibility, a.State, a.SubscriptionRequired = storage.VisibilityPublic, storage.APIDeprecated, true
+	a.Visibility, a.State = storage.VisibilityPublic, storage.APIDeprecated
+	a.SubscriptionRequired, a.AllowPreflight = true, true
 	a.DeprecateTime, a.SunsetTime = kept(day), kept(day.Add(time.Hour))
 	a.Routes = []storage.Route{
 		{Hosts: []string{"api.acme.test", "*"}, Methods: []string{"GET", "HEAD"}, Path: "/orders/{id}", Permission: "orders.read"},

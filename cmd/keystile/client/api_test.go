@@ -14,9 +14,9 @@ import (
 func TestAPIs(t *testing.T) {
 	speak(t, []spoken{
 		{
-			"api create orders --tenant acme --name Orders --visibility public --subscription-required --route GET,HEAD~api.acme.test,*.acme.test~/orders/{id}~orders.read --route *~*~/orders/**",
+			"api create orders --tenant acme --name Orders --visibility public --subscription-required --allow-preflight --route GET,HEAD~api.acme.test,*.acme.test~/orders/{id}~orders.read --route *~*~/orders/**",
 			&pb.CreateApiRequest{RequestId: zeroID, Api: &pb.Api{
-				Id: "orders", TenantId: "acme", DisplayName: "Orders", Visibility: pb.Api_PUBLIC, SubscriptionRequired: true,
+				Id: "orders", TenantId: "acme", DisplayName: "Orders", Visibility: pb.Api_PUBLIC, SubscriptionRequired: true, AllowPreflight: true,
 				Routes: []*pb.Route{
 					{Methods: []string{"GET", "HEAD"}, Hosts: []string{"api.acme.test", "*.acme.test"}, Path: "/orders/{id}", Permission: "orders.read"},
 					{Methods: []string{"*"}, Hosts: []string{"*"}, Path: "/orders/**"},
@@ -30,6 +30,10 @@ func TestAPIs(t *testing.T) {
 		}, sheetOfAPI},
 		{"api update orders --route GET~*~/a", &pb.UpdateApiRequest{
 			Api: &pb.Api{Id: "orders", Routes: []*pb.Route{{Methods: []string{"GET"}, Hosts: []string{"*"}, Path: "/a"}}}, UpdateMask: mask("routes"), RequestId: zeroID,
+		}, sheetOfAPI},
+		{"api update orders --no-allow-preflight", &pb.UpdateApiRequest{Api: &pb.Api{Id: "orders"}, UpdateMask: mask("allow_preflight"), RequestId: zeroID}, sheetOfAPI},
+		{"api update orders --allow-preflight", &pb.UpdateApiRequest{
+			Api: &pb.Api{Id: "orders", AllowPreflight: true}, UpdateMask: mask("allow_preflight"), RequestId: zeroID,
 		}, sheetOfAPI},
 		{"api update orders --clear-routes", &pb.UpdateApiRequest{Api: &pb.Api{Id: "orders"}, UpdateMask: mask("routes"), RequestId: zeroID}, sheetOfAPI},
 		{"api deprecate orders --tenant acme --sunset 2027-06-30T00:00:00Z", &pb.DeprecateApiRequest{Id: "orders", TenantId: "acme", SunsetTime: at("2027-06-30T00:00:00Z")}, sheetOfAPI},
@@ -55,16 +59,17 @@ func TestAnAPIGoesRoundThroughAFile(t *testing.T) {
 		}
 		d.run(t, "api", "update", "--file", name).wantCode(t, 0)
 		whole := &pb.Api{
-			Id: "orders", TenantId: "acme", DisplayName: "Orders", Visibility: pb.Api_PRIVATE, SubscriptionRequired: true, Routes: exampleAPI().GetRoutes(),
+			Id: "orders", TenantId: "acme", DisplayName: "Orders", Visibility: pb.Api_PRIVATE, SubscriptionRequired: true, AllowPreflight: true, Routes: exampleAPI().GetRoutes(),
 		}
-		asked(t, d, &pb.UpdateApiRequest{Api: whole, UpdateMask: mask("display_name", "visibility", "subscription_required", "routes"), Etag: "e5", RequestId: zeroID})
+		asked(t, d, &pb.UpdateApiRequest{Api: whole, UpdateMask: mask("display_name", "visibility", "subscription_required", "allow_preflight", "routes"), Etag: "e5", RequestId: zeroID})
 
 		d.run(t, "api", "update", "--file", name, "--name", "New", "--etag", "e0", "--tenant", "beta").wantCode(t, 0)
 		whole.DisplayName, whole.TenantId = "New", "beta"
-		asked(t, d, &pb.UpdateApiRequest{Api: whole, UpdateMask: mask("display_name", "visibility", "subscription_required", "routes"), Etag: "e0", RequestId: zeroID})
+		asked(t, d, &pb.UpdateApiRequest{Api: whole, UpdateMask: mask("display_name", "visibility", "subscription_required", "allow_preflight", "routes"), Etag: "e0", RequestId: zeroID})
 
-		d.run(t, "api", "create", "copy", "--file", name, "--no-subscription-required").wantCode(t, 0)
-		whole.DisplayName, whole.TenantId, whole.Id, whole.SubscriptionRequired = "Orders", "acme", "copy", false
+		d.run(t, "api", "create", "copy", "--file", name, "--no-subscription-required", "--no-allow-preflight").wantCode(t, 0)
+		whole.DisplayName, whole.TenantId, whole.Id = "Orders", "acme", "copy"
+		whole.SubscriptionRequired, whole.AllowPreflight = false, false
 		asked(t, d, &pb.CreateApiRequest{Api: whole, RequestId: zeroID})
 	})
 }
@@ -82,6 +87,12 @@ func TestAFileOfAnAPI(t *testing.T) {
 	d.stdin = `{"id": "orders", "display_name": "X"}`
 	d.run(t, "api", "update", "--file", "-").wantCode(t, 0)
 	asked(t, d, &pb.UpdateApiRequest{Api: &pb.Api{Id: "orders", DisplayName: "X"}, UpdateMask: mask("display_name"), RequestId: zeroID})
+	// What a file closes is closed, in either spelling.
+	for _, name := range []string{"allow_preflight", "allowPreflight"} {
+		d.stdin = `{"id": "orders", "` + name + `": false}`
+		d.run(t, "api", "update", "--file", "-").wantCode(t, 0)
+		asked(t, d, &pb.UpdateApiRequest{Api: &pb.Api{Id: "orders"}, UpdateMask: mask("allow_preflight"), RequestId: zeroID})
+	}
 	before := len(d.fake.asked)
 	for _, text := range []string{
 		"", "[]", "nonsense", `{"id": 1}`, `{"id": "x", "nonsense": 1}`, `{"api": 1}`, `{"displayName": "no id"}`, `{"id": "x"}`, `{"id":"x","id":"y"}`, strings.Repeat(" ", 5<<20),

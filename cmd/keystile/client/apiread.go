@@ -85,6 +85,7 @@ func apiText(r *pb.Api) fmt.Stringer {
 	s.add("Deprecated", when(r.GetDeprecateTime()))
 	s.add("Sunset", when(r.GetSunsetTime()))
 	s.add("Subscription", required(r))
+	s.add("Preflights", preflights(r))
 	s.add("Created", when(r.GetCreateTime()))
 	s.add("Updated", when(r.GetUpdateTime()))
 	s.add("Etag", r.GetEtag())
@@ -101,4 +102,12 @@ func required(r *pb.Api) string {
 		return "required"
 	}
 	return "from other tenants"
+}
+
+// preflights says what becomes of a browser's preflights, which carry no key.
+func preflights(r *pb.Api) string {
+	if r.GetAllowPreflight() {
+		return "let through"
+	}
+	return "need a key"
 }

@@ -15,6 +15,7 @@ type APICreate struct {
 	Name                 *string    `placeholder:"NAME" help:"A name for people."`
 	Visibility           Visibility `placeholder:"public|private" help:"Who may call it: with public, guests by safe methods, and other tenants without a subscription. Default: private."`
 	SubscriptionRequired *bool      `negatable:"" help:"Want a subscription even from the API's own tenant."`
+	AllowPreflight       *bool      `negatable:"" help:"Let CORS preflights through, with which browsers send no key. Default: no."`
 	Routes               []Route    `name:"route" sep:"none" xor:"routes" placeholder:"'METHOD HOST PATH [PERMISSION]'" help:"A route; methods and hosts may be several, separated by commas. May be given again."`
 	File                 string     `type:"path" xor:"routes" placeholder:"FILE" help:"Read the API from this JSON file; - is stdin. Other flags take the place of what it says."`
 	Writing
@@ -27,7 +28,7 @@ func (*APICreate) Help() string {
 Examples:
 
     keystile api create orders --route 'GET api.acme.test /orders/{id} orders.read' --route 'POST,PUT api.acme.test /orders/**'
-    keystile api create catalog --tenant acme --visibility public --route 'GET,HEAD * /catalog/**'
+    keystile api create catalog --tenant acme --visibility public --route 'GET,HEAD * /catalog/**' --allow-preflight
     keystile api create --file orders.json
     keystile api create billing --file - --subscription-required`
 }
@@ -51,6 +52,9 @@ func (c *APICreate) Run(ctx context.Context, o *Options, t *Terminal) error {
 		if c.SubscriptionRequired != nil {
 			api.SubscriptionRequired = *c.SubscriptionRequired
 		}
+		if c.AllowPreflight != nil {
+			api.AllowPreflight = *c.AllowPreflight
+		}
 		if api.GetId() == "" {
 			return usagef("give the API's id, as an argument or in the file")
 		}
@@ -73,6 +77,7 @@ type APIUpdate struct {
 	Name                 *string    `placeholder:"NAME" help:"A name for people; empty for none."`
 	Visibility           Visibility `placeholder:"public|private" help:"Who may call it."`
 	SubscriptionRequired *bool      `negatable:"" help:"Want a subscription even from the API's own tenant, or no longer."`
+	AllowPreflight       *bool      `negatable:"" help:"Let CORS preflights through, with which browsers send no key, or no longer."`
 	Routes               []Route    `name:"route" sep:"none" xor:"routes" placeholder:"'METHOD HOST PATH [PERMISSION]'" help:"A route. May be given again; together they take the place of all there were."`
 	ClearRoutes          bool       `xor:"routes" help:"Remove all routes."`
 	File                 string     `type:"path" xor:"routes" placeholder:"FILE" help:"Read what to change from this JSON file; - is stdin. An etag in it guards the update as --etag does. Other flags take the place of what it says."`
@@ -133,10 +138,14 @@ func (c *APIUpdate) request(t *Terminal) (*pb.UpdateApiRequest, error) {
 	if c.SubscriptionRequired != nil {
 		api.SubscriptionRequired = *c.SubscriptionRequired
 	}
+	if c.AllowPreflight != nil {
+		api.AllowPreflight = *c.AllowPreflight
+	}
 	mask, err := changed([]change{
 		{"display_name", c.Name != nil || file.names("displayName", "display_name")},
 		{"visibility", c.Visibility != 0 || file.names("visibility")},
 		{"subscription_required", c.SubscriptionRequired != nil || file.names("subscriptionRequired", "subscription_required")},
+		{"allow_preflight", c.AllowPreflight != nil || file.names("allowPreflight", "allow_preflight")},
 		{"routes", len(c.Routes) > 0 || c.ClearRoutes || file.names("routes")},
 	})
 	if err != nil {

@@ -47,6 +47,7 @@ State:         DEPRECATED
 Deprecated:    2026-11-02T08:00:00Z
 Sunset:        2027-06-30T00:00:00Z
 Subscription:  required
+Preflights:    let through
 Created:       2026-11-01T08:00:00Z
 Etag:          e5
 

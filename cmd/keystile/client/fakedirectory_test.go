@@ -25,7 +25,7 @@ func exampleRole() *pb.Role {
 func exampleAPI() *pb.Api {
 	return &pb.Api{
 		Id: "orders", TenantId: "acme", DisplayName: "Orders", Visibility: pb.Api_PRIVATE, State: pb.Api_DEPRECATED,
-		DeprecateTime: at("2026-11-02T08:00:00Z"), SunsetTime: at("2027-06-30T00:00:00Z"), SubscriptionRequired: true,
+		DeprecateTime: at("2026-11-02T08:00:00Z"), SunsetTime: at("2027-06-30T00:00:00Z"), SubscriptionRequired: true, AllowPreflight: true,
 		Routes: []*pb.Route{
 			{Methods: []string{"GET", "HEAD"}, Hosts: []string{"api.acme.test"}, Path: "/orders/{id}", Permission: "orders.read"},
 			{Methods: []string{"*"}, Hosts: []string{"*"}, Path: "/orders/**"},
