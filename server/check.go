@@ -15,6 +15,9 @@ import (
 // errStale: the copy is not there yet, or has grown too old to answer from.
 var errStale = errors.New("the in-memory copy is older than the staleness bound")
 
+// errBehind: the copy did not reach the revision that was asked for.
+var errBehind = errors.New("the in-memory copy has not reached the revision that the check asks for")
+
 // Question is what a door asks about a presented credential.
 type Question struct {
 	Secret     access.Secret
@@ -26,6 +29,8 @@ type Question struct {
 	Tenant string
 	API    storage.APIRef
 	Call   *access.HTTPCall
+	// MinRevision, when positive, is the least revision to decide at.
+	MinRevision int64
 }
 
 // request gives the question as the decision takes it.
@@ -82,6 +87,12 @@ func (s *Service) decide(ctx context.Context, q Question) (Answer, error) {
 	fresh := s.keys.Freshness()
 	if !fresh.Fresh {
 		return Answer{}, unavailable(errStale)
+	}
+	if fresh.Revision < q.MinRevision {
+		if err := s.keys.Await(ctx, q.MinRevision); err != nil {
+			return Answer{}, unavailable(errBehind)
+		}
+		fresh = s.keys.Freshness()
 	}
 	grant, verdict := s.judge(q)
 	id, err := newID(s.random, decisionIDPrefix)

@@ -95,6 +95,13 @@ func readQuestion(v *violations, at string, req *pb.CheckKeyRequest) Question {
 	}
 	q.ClientIP = readAddress(v, at+"clientIp", req.GetClientIp())
 	readAim(v, at, req, &q)
+	if text := req.GetMinRevision(); text != "" {
+		n, err := strconv.ParseInt(text, 10, 64)
+		if err != nil || n < 0 {
+			v.add(at+"minRevision", "must be a revision, as a write's propagation gives it")
+		}
+		q.MinRevision = n
+	}
 	if cost := req.GetCost(); cost < 0 || cost > maxCost {
 		v.add(at+"cost", "must be 0 to %d", maxCost)
 	}
@@ -156,6 +163,7 @@ func (s *Service) verdictToProto(a *Answer) *pb.CheckKeyResponse {
 		Freshness: &pb.Freshness{
 			Age:      durationpb.New(a.Freshness.Age),
 			Revision: strconv.FormatInt(a.Freshness.Revision, 10),
+			Stale:    a.Freshness.Stale,
 		},
 	}
 	for _, w := range a.Verdict.Warnings {

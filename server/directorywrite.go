@@ -85,11 +85,15 @@ func (w *directoryWrite) run(ctx context.Context, work func(tx storage.Tx, now t
 		return receipt{}, s.refuse(ctx, w.caller, methodFrom(ctx), err)
 	case err != nil:
 		return receipt{}, err //nolint:wrapcheck // the table of faults reads it
-	case revision == 0:
-		return out, nil
 	}
-	out.revision = strconv.FormatInt(revision, 10)
-	return out, s.settle(ctx, revision)
+	if revision > 0 {
+		out.revision = strconv.FormatInt(revision, 10)
+		if err := s.settle(ctx, revision); err != nil {
+			return out, err
+		}
+	}
+	notePropagation(w.reply, s.propagate(ctx, revision, w.request))
+	return out, nil
 }
 
 // record writes the audit event, into a second trail too where two tenants are

@@ -96,6 +96,14 @@ func (k troubledKeys) Freshness() mirror.Freshness {
 
 func (k troubledKeys) CatchUp(context.Context, int64) error { return nil }
 
+func (k troubledKeys) Await(context.Context, int64) error { return nil }
+
+func (k troubledKeys) Refresh(context.Context) (int64, error) { return 0, nil }
+
+func (k troubledKeys) Confirm(context.Context, int64, time.Duration) ([]mirror.Straggler, error) {
+	return nil, nil
+}
+
 // troubledContext takes a step whenever it is looked at.
 type troubledContext struct {
 	context.Context

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	pb "github.com/keystile/keystile/api/keystile/v1"
 	"github.com/keystile/keystile/server/access"
 	"github.com/keystile/keystile/storage"
@@ -98,7 +100,7 @@ func (k *KeyServer) ManageKey(ctx context.Context, req *pb.ManageKeyRequest) (*p
 	if err != nil {
 		return nil, err
 	}
-	work := &managedWrite{service: s, caller: caller, op: op, now: now, fingerprint: mark, action: managePermission(req)}
+	work := &managedWrite{service: s, caller: caller, op: op, now: now, fingerprint: mark, action: managePermission(req), request: req}
 	return work.run(ctx)
 }
 
@@ -110,6 +112,7 @@ type managedWrite struct {
 	now         time.Time
 	fingerprint storage.Digest
 	action      string
+	request     proto.Message
 	// out is the answer; the transaction may run more than once, and fills it
 	// anew each time.
 	out    *pb.ManageKeyResponse
@@ -133,6 +136,7 @@ func (m *managedWrite) run(ctx context.Context) (*pb.ManageKeyResponse, error) {
 	if err != nil {
 		return nil, m.notePast(ctx, err)
 	}
+	m.out.Secret = m.secret.Reveal()
 	if revision > 0 {
 		m.out.Revision = strconv.FormatInt(revision, 10)
 		switch err := s.settle(ctx, revision); {
@@ -142,9 +146,11 @@ func (m *managedWrite) run(ctx context.Context) (*pb.ManageKeyResponse, error) {
 			// A new secret is shown now or never; that it is not known here yet
 			// only refuses.
 			m.out.Note = noteUnsettled
+			m.out.Propagation = &pb.Propagation{State: pb.Propagation_PENDING, Revision: m.out.GetRevision()}
+			return m.out, nil //nolint:nilerr // the answer says so
 		}
 	}
-	m.out.Secret = m.secret.Reveal()
+	m.out.Propagation = s.propagate(ctx, revision, m.request)
 	return m.out, nil
 }
 

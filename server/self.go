@@ -49,10 +49,10 @@ func (k *KeyServer) RevokeSelf(ctx context.Context, req *pb.RevokeSelfRequest) (
 	if err != nil {
 		return nil, err
 	}
-	work := &managedWrite{service: s, caller: caller, op: op, now: now, fingerprint: mark, action: permRevokeSelf}
+	work := &managedWrite{service: s, caller: caller, op: op, now: now, fingerprint: mark, action: permRevokeSelf, request: req}
 	done, err := work.run(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return &pb.RevokeSelfResponse{Key: done.GetKey(), Note: done.GetNote(), Revision: done.GetRevision()}, nil
+	return &pb.RevokeSelfResponse{Key: done.GetKey(), Note: done.GetNote(), Revision: done.GetRevision(), Propagation: done.GetPropagation()}, nil
 }

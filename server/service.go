@@ -26,6 +26,13 @@ type Keys interface {
 	Freshness() mirror.Freshness
 	// CatchUp waits until the copy shows a revision, or ctx ends.
 	CatchUp(ctx context.Context, revision int64) error
+	// Await does so without asking the store for it.
+	Await(ctx context.Context, revision int64) error
+	// Refresh brings the copy up to the store's present, and gives its revision.
+	Refresh(ctx context.Context) (revision int64, err error)
+	// Confirm waits until every other replica has applied a revision that this
+	// one has, but no longer than wait, and gives those that have not.
+	Confirm(ctx context.Context, revision int64, wait time.Duration) ([]mirror.Straggler, error)
 }
 
 // CheckAuth says who may ask the check doors.
@@ -62,6 +69,9 @@ type Options struct {
 	// DecisionRetention is for how long refusals are kept in the store; zero is 24
 	// hours.
 	DecisionRetention time.Duration
+	// PropagationTimeout is how long a write waits until all replicas decide by it;
+	// zero is 2 s.
+	PropagationTimeout time.Duration
 	// Gateway says how the questions of gateways are read and answered.
 	Gateway gateway.Options
 	// Metrics counts; nil counts nowhere.
@@ -88,7 +98,7 @@ type Service struct {
 	decisions *decisions
 	usage     *usage
 
-	purgeRetention, decisionRetention time.Duration
+	purgeRetention, decisionRetention, propagationTimeout time.Duration
 }
 
 // NewService makes a Service; call Run for its background work.
@@ -108,6 +118,9 @@ func NewService(o Options) (*Service, error) {
 	if o.DecisionRetention <= 0 {
 		o.DecisionRetention = 24 * time.Hour
 	}
+	if o.PropagationTimeout <= 0 {
+		o.PropagationTimeout = defaultPropagationTimeout
+	}
 	return &Service{
 		store:     o.Store,
 		keys:      o.Keys,
@@ -124,6 +137,7 @@ func NewService(o Options) (*Service, error) {
 		usage:     newUsage(),
 
 		purgeRetention: o.PurgeRetention, decisionRetention: o.DecisionRetention,
+		propagationTimeout: o.PropagationTimeout,
 	}, nil
 }
 

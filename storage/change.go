@@ -32,6 +32,11 @@ type Position struct {
 	StoreID string
 	// Revision is the number of the last change, 0 before the first.
 	Revision int64
+	// Mark is drawn for each change, so that a store which lost its tail and went
+	// on from there is told apart from the one it was. It is empty before the
+	// first change, and for changes of releases that drew none; an empty one is not
+	// compared.
+	Mark string
 }
 
 // Records is a set of records as one moment of the store shows them.
@@ -56,6 +61,9 @@ type Changes struct {
 	// Reset is true when the log does not reach back to the position asked
 	// from, or the store is another or went back: take a snapshot.
 	Reset bool
+	// Rewound is true when that is because the store is another or went back: what
+	// was read from it before is not to be answered from.
+	Rewound bool
 	// Records are the records written since, each as it is at Now.
 	Records Records
 	// Gone are records that were written since and exist no longer.

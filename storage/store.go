@@ -17,6 +17,7 @@ type Store interface {
 	Trail
 	Usage
 	Decisions
+	Replicas
 
 	// Write runs change in one transaction and commits it together with the
 	// audit events and the change-log row that the writes call for. When change

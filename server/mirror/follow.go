@@ -2,8 +2,10 @@ package mirror
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"github.com/keystile/keystile/storage"
@@ -18,8 +20,15 @@ const (
 
 // Run follows the store until ctx ends. It never gives up: while the store is
 // away it tries again after pauses that grow, with jitter so that replicas do
-// not come back in step.
+// not come back in step. In the end it gives up the lease, and the copy is
+// answered from no more.
 func (m *Mirror) Run(ctx context.Context) {
+	defer m.leave() //nolint:contextcheck // it runs when ctx is over
+	var listening sync.WaitGroup
+	defer listening.Wait()
+	if m.shared() && !m.opts.Deaf {
+		listening.Go(func() { m.opts.Replicas.Listen(ctx, m.woken) })
+	}
 	pause := m.opts.PollInterval
 	for {
 		if err := m.Sync(ctx); err != nil {
@@ -63,8 +72,19 @@ func (m *Mirror) Wake() {
 	}
 }
 
-// CatchUp waits until the copy shows revision, or ctx ends.
+// CatchUp waits until the copy shows revision, or ctx ends, and has it look at the
+// store meanwhile: for a revision that is known to be there.
 func (m *Mirror) CatchUp(ctx context.Context, revision int64) error {
+	return m.await(ctx, revision, m.Wake)
+}
+
+// Await does so without looking oftener than at other times: for a revision that
+// a client names, which may not exist.
+func (m *Mirror) Await(ctx context.Context, revision int64) error {
+	return m.await(ctx, revision, func() {})
+}
+
+func (m *Mirror) await(ctx context.Context, revision int64, look func()) error {
 	for {
 		m.mu.RLock()
 		have, ready, advanced := m.position.Revision, !m.synced.IsZero(), m.advanced
@@ -72,7 +92,7 @@ func (m *Mirror) CatchUp(ctx context.Context, revision int64) error {
 		if ready && have >= revision {
 			return nil
 		}
-		m.Wake()
+		look()
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("waiting for revision %d: %w", revision, ctx.Err())
@@ -82,36 +102,81 @@ func (m *Mirror) CatchUp(ctx context.Context, revision int64) error {
 }
 
 // Sync brings the copy up to the store's present once.
+//
+// The lease is renewed first, where it is due, and the change log is read after
+// that. So whatever was committed before the renewal is applied before the copy is
+// answered from for any longer; and what is committed after it knows of this
+// replica, and of the time by which it stops.
 func (m *Mirror) Sync(ctx context.Context) error {
 	m.syncing.Lock()
 	defer m.syncing.Unlock()
 	began := m.opts.Now()
 	report := SyncReport{}
 	m.mu.RLock()
-	since, ready := m.position, !m.synced.IsZero()
+	before, ready := m.position, !m.synced.IsZero()
 	m.mu.RUnlock()
 
-	if ready {
-		ctx, cancel := context.WithTimeout(ctx, syncTimeout)
-		defer cancel()
-		changes, err := m.source.ChangesSince(ctx, since)
-		if err == nil && !changes.Reset {
-			m.advance(began, &changes)
-		}
-		report.Snapshot = err == nil && changes.Reset
-		report.Unreadable, report.Err = changes.Records.Unreadable, err
-	} else {
+	if !ready {
 		report.Snapshot = true
+		report.Unreadable, report.Err = m.replace(ctx)
 	}
-	if report.Snapshot {
-		report.Unreadable, report.Err = m.replace(ctx, began)
+	if report.Err == nil {
+		renewal := m.renew(ctx, began, ready)
+		snapshot, unreadable, err := m.look(ctx, m.opts.Now())
+		report.Snapshot = report.Snapshot || snapshot
+		report.Unreadable += unreadable
+		report.Err = errors.Join(renewal, err)
+	}
+	if report.Err == nil && m.moves(before) {
+		// Those who wait for this replica are told at once.
+		report.Err = m.renew(ctx, m.opts.Now(), false)
 	}
 	report.Took = m.opts.Now().Sub(began)
 	m.opts.Report(report)
 	return report.Err
 }
 
-// advance applies changes so that a reader sees all of them or none.
+// Refresh brings the copy up to the store's present, and gives the revision that
+// it shows then: that of every write that was committed before.
+func (m *Mirror) Refresh(ctx context.Context) (revision int64, err error) {
+	if err := m.Sync(ctx); err != nil {
+		return 0, err
+	}
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.position.Revision, nil
+}
+
+// look reads what was written since the last look, and puts it in place.
+func (m *Mirror) look(ctx context.Context, began time.Time) (snapshot bool, unreadable int, err error) {
+	m.mu.RLock()
+	since := m.position
+	m.mu.RUnlock()
+	bounded, cancel := context.WithTimeout(ctx, syncTimeout)
+	defer cancel()
+	changes, err := m.source.ChangesSince(bounded, since)
+	switch {
+	case err != nil:
+		return false, 0, err //nolint:wrapcheck // it says what it was doing
+	case !changes.Reset:
+		m.advance(began, &changes)
+		return false, changes.Records.Unreadable, nil
+	case changes.Rewound:
+		m.distrust()
+	}
+	unreadable, err = m.replace(ctx)
+	return true, unreadable, err
+}
+
+// moves tells whether the copy shows another position than before.
+func (m *Mirror) moves(before storage.Position) bool {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.position != before
+}
+
+// advance applies changes so that a reader sees all of them or none, and extends
+// the lease: they were read after its renewal.
 func (m *Mirror) advance(began time.Time, changes *storage.Changes) {
 	// Syncs run one at a time and nothing else changes the state, so that it can
 	// be read here without the lock.
@@ -119,11 +184,16 @@ func (m *Mirror) advance(began time.Time, changes *storage.Changes) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.state.update(&changes.Records, changes.Gone, routes)
-	m.arrive(began, changes.Now)
+	m.arrive(changes.Now)
+	m.synced, m.leased = began, began
+	if m.shared() {
+		m.leased = m.renewed
+	}
 }
 
-// replace takes a snapshot, and puts it in place of the copy once it is whole.
-func (m *Mirror) replace(ctx context.Context, began time.Time) (unreadable int, err error) {
+// replace takes a snapshot, and puts it in place of the copy once it is whole. It
+// extends no lease: what was committed since the snapshot is not in it.
+func (m *Mirror) replace(ctx context.Context) (unreadable int, err error) {
 	records, position, _, err := m.source.Snapshot(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("taking a snapshot: %w", err)
@@ -133,16 +203,16 @@ func (m *Mirror) replace(ctx context.Context, began time.Time) (unreadable int, 
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.state = fresh
-	m.arrive(began, position)
+	m.arrive(position)
 	return records.Unreadable, nil
 }
 
-// arrive notes that the copy shows position as of began. The lock is held.
-func (m *Mirror) arrive(began time.Time, position storage.Position) {
-	if m.synced.IsZero() || m.position != position {
-		close(m.advanced)
-		m.advanced = make(chan struct{})
+// arrive notes that the copy shows a position. The lock is held.
+func (m *Mirror) arrive(position storage.Position) {
+	if !m.synced.IsZero() && m.position == position {
+		return
 	}
-	m.synced = began
 	m.position = position
+	close(m.advanced)
+	m.advanced = make(chan struct{})
 }

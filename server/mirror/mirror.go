@@ -18,9 +18,22 @@ type Options struct {
 	PollInterval time.Duration
 	// Now is the clock; default time.Now. It must carry a monotonic reading.
 	Now func() time.Time
+	// StaleCeiling, when longer than MaxStaleness, is how long the copy is answered
+	// from in all, marked as stale from MaxStaleness on.
+	StaleCeiling time.Duration
+	// Replicas is where this process holds a lease, under the name of ReplicaID,
+	// while others may answer from the store too. Nil is alone.
+	Replicas  storage.Replicas
+	ReplicaID string
+	// Deaf has the mirror not listen for wakes, and look at every PollInterval
+	// alone.
+	Deaf bool
 	// Report, if given, is told how each sync ended.
 	Report func(SyncReport)
 }
+
+// bound is how long the copy is answered from at the most.
+func (o *Options) bound() time.Duration { return max(o.MaxStaleness, o.StaleCeiling) }
 
 // SyncReport says how one sync ended.
 type SyncReport struct {
@@ -42,15 +55,22 @@ type Mirror struct {
 	// syncing lets one sync run at a time; readers never wait for it.
 	syncing sync.Mutex
 
+	// renewed is when the last renewal of the lease began that succeeded. Only the
+	// sync that runs touches it.
+	renewed time.Time
+
 	mu    sync.RWMutex
 	state *state
-	// synced is when the last successful sync began.
-	synced   time.Time
-	position storage.Position
+	// synced is when the last successful sync began, and leased from when on the
+	// copy may be answered from for as long as the options say: the beginning of
+	// the last renewal that a successful look at the change log followed.
+	synced, leased time.Time
+	position       storage.Position
 	// round is when Run last ended a sync, whatever came of it.
 	round time.Time
-	// advanced is closed and replaced whenever the position moves.
-	advanced chan struct{}
+	// advanced is closed and replaced whenever the position moves, moved whenever
+	// another replica may have.
+	advanced, moved chan struct{}
 }
 
 // New makes a Mirror of source that is empty until it is synced; call Run.
@@ -73,6 +93,7 @@ func New(source storage.Log, opts Options) *Mirror {
 		wake:     make(chan struct{}, 1),
 		state:    newState(),
 		advanced: make(chan struct{}),
+		moved:    make(chan struct{}),
 	}
 }
 
@@ -112,8 +133,9 @@ type Freshness struct {
 	Revision int64
 	// Ready is true once there is a whole copy.
 	Ready bool
-	// Fresh is true while the copy may be answered from.
-	Fresh bool
+	// Fresh is true while the copy may be answered from, Stale when that is only
+	// because the options extend it.
+	Fresh, Stale bool
 	// Left is for how much longer it may be, if no sync succeeds.
 	Left time.Duration
 }
@@ -126,14 +148,14 @@ func (m *Mirror) Freshness() Freshness {
 	if m.synced.IsZero() {
 		return Freshness{}
 	}
-	age := elapsed(m.synced, now)
-	return Freshness{
-		Age:      age,
-		Revision: m.position.Revision,
-		Ready:    true,
-		Fresh:    age < m.opts.MaxStaleness,
-		Left:     max(0, m.opts.MaxStaleness-age),
+	f := Freshness{Age: elapsed(m.synced, now), Revision: m.position.Revision, Ready: true}
+	if m.leased.IsZero() {
+		return f
 	}
+	held := elapsed(m.leased, now)
+	f.Fresh, f.Stale = held < m.opts.bound(), held >= m.opts.MaxStaleness
+	f.Left = max(0, m.opts.bound()-held)
+	return f
 }
 
 // elapsed is the time from one reading of the clock to another: the monotonic

@@ -217,12 +217,16 @@ func TestFreshness(t *testing.T) {
 	}
 }
 
-// The lease runs from the start of a sync: one that takes longer than the bound
+// The lease runs from the start of a look: one that takes longer than the bound
 // leaves nothing.
 func TestALongSyncLeavesNoLease(t *testing.T) {
 	c := &clock{now: time.Now()}
-	s := &source{records: acme(), now: storage.Position{StoreID: "a", Revision: 1}, block: make(chan struct{})}
+	s := &source{records: acme(), now: storage.Position{StoreID: "a", Revision: 1}}
 	m := mirror.New(s, mirror.Options{MaxStaleness: 10 * time.Second, Now: c.Now})
+	if err := m.Sync(t.Context()); err != nil || !m.Freshness().Fresh {
+		t.Fatal(err)
+	}
+	s.set(func(s *source) { s.block = make(chan struct{}) })
 	done := make(chan error)
 	go func() { done <- m.Sync(t.Context()) }()
 	time.Sleep(20 * time.Millisecond)

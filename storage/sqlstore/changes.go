@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"encoding/json"
+	"errors"
 
 	"github.com/keystile/keystile/storage"
 )
@@ -44,9 +45,17 @@ func (s *Store) changesSince(q *session, since storage.Position) (storage.Change
 		return storage.Changes{}, err
 	}
 	changes := storage.Changes{Now: state.position(), StoreTime: s.storeTime(&state)}
-	if state.StoreID != since.StoreID || state.Revision < since.Revision || since.Revision < 0 ||
-		state.Revision-since.Revision > s.opts.ChangeLogRows {
+	changes.Rewound = state.StoreID != since.StoreID || state.Revision < since.Revision || since.Revision < 0
+	if changes.Rewound || state.Revision-since.Revision > s.opts.ChangeLogRows {
 		changes.Reset = true
+		return changes, nil
+	}
+	same, err := sameStory(q, since)
+	if err != nil {
+		return storage.Changes{}, err
+	}
+	if !same {
+		changes.Reset, changes.Rewound = true, true
 		return changes, nil
 	}
 	refs, whole, err := refsBetween(q, since.Revision, state.Revision)
@@ -59,6 +68,21 @@ func (s *Store) changesSince(q *session, since storage.Position) (storage.Change
 	}
 	changes.Records, changes.Gone, err = recordsOf(q, refs)
 	return changes, err
+}
+
+// sameStory tells whether the change that a follower saw last is the one that
+// stands there now: a store that came back without its tail, and went on, has
+// another under the same number.
+func sameStory(q *session, since storage.Position) (bool, error) {
+	if since.Revision == 0 || since.Mark == "" {
+		return true, nil
+	}
+	var mark string
+	err := q.get(&mark, "SELECT mark FROM change_log WHERE revision = $1", since.Revision)
+	if errors.Is(err, storage.ErrNotFound) {
+		return false, nil
+	}
+	return mark == since.Mark, err
 }
 
 // refsBetween reads the rows of the change log in (after, upTo], each record

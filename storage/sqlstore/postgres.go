@@ -89,6 +89,8 @@ func OpenPostgres(_ context.Context, c PostgresConfig) (*Store, error) {
 		// goose holds one connection and its lock uses another.
 		migrator: func() *sqlx.DB { return pool(3) },
 		release:  func() error { return nil },
+
+		listenURL: listenURLOf(c.URL, &cfg),
 	}, nil
 }
 

@@ -10,11 +10,12 @@ import (
 type stateRow struct {
 	StoreID  string `db:"store_id"`
 	Revision int64  `db:"revision"`
+	Mark     string `db:"mark"`
 	Now      int64  `db:"now"`
 }
 
 func (r *stateRow) position() storage.Position {
-	return storage.Position{StoreID: r.StoreID, Revision: r.Revision}
+	return storage.Position{StoreID: r.StoreID, Revision: r.Revision, Mark: r.Mark}
 }
 
 // stateQuery reads where the change log is, and the store's clock.
@@ -23,7 +24,8 @@ func (s *Store) stateQuery() string {
 	if clock == "" {
 		clock = "0"
 	}
-	return "SELECT store_id, revision, " + clock + " AS now FROM store_state WHERE id = 1"
+	return "SELECT store_id, revision, COALESCE((SELECT mark FROM change_log WHERE change_log.revision = store_state.revision), '') AS mark, " +
+		clock + " AS now FROM store_state WHERE id = 1"
 }
 
 // storeTime is the store's clock as row read it.

@@ -27,6 +27,13 @@ type Store struct {
 	// release gives back what holds the data file.
 	release func() error
 	closed  atomic.Bool
+
+	// listenURL is where wakes are listened for; empty where there are none.
+	listenURL string
+	// listening is true while somebody listens, waking while a wake is on its way.
+	listening, waking atomic.Bool
+	// renewed is the lease that was renewed last.
+	renewed atomic.Pointer[storage.Replica]
 }
 
 var _ storage.Store = (*Store)(nil)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"time"
 
 	"github.com/keystile/keystile/storage"
@@ -45,6 +46,9 @@ func (s *Store) write(
 		})
 	})
 	if err == nil {
+		if revision > 0 {
+			s.wakeOthers() //nolint:contextcheck // it goes on beside the call
+		}
 		return revision, nil
 	}
 	if own, ok := errors.AsType[*changeError](err); ok {
@@ -128,8 +132,9 @@ func (t *tx) appendChange(keep int64) (revision int64, err error) {
 	if err := t.get(&revision, "UPDATE store_state SET revision = revision + 1 WHERE id = 1 RETURNING revision"); err != nil {
 		return 0, fmt.Errorf("change log: %w", err)
 	}
-	if _, err := t.exec("INSERT INTO change_log (revision, refs, time) VALUES ($1, $2, $3)",
-		revision, string(text), t.now.UnixMicro()); err != nil {
+	mark := strconv.FormatUint(rand.Uint64(), 36) //nolint:gosec // tells stories apart, guards nothing
+	if _, err := t.exec("INSERT INTO change_log (revision, refs, time, mark) VALUES ($1, $2, $3, $4)",
+		revision, string(text), t.now.UnixMicro(), mark); err != nil {
 		return 0, fmt.Errorf("change log: %w", err)
 	}
 	// Now and then what nobody follows any more goes.
