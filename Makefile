@@ -51,17 +51,20 @@ check-fmt: ## Fail when `make fmt` would change a file
 check-tidy: ## Fail when go.mod or go.sum is not tidy
 	go mod tidy -diff
 	cd tools/openapi && go mod tidy -diff
+	cd tools/manifests && go mod tidy -diff
 
 .PHONY: vet
 vet: ## Run go vet
 	go vet ./...
 	cd tools/openapi && go vet ./...
+	cd tools/manifests && go vet ./...
 
 .PHONY: lint
 lint: ## Check the linter's configuration, then the code
 	$(LINT) config verify
 	$(LINT) run ./...
 	cd tools/openapi && go tool -modfile=../lint/go.mod golangci-lint run ./...
+	cd tools/manifests && go tool -modfile=../lint/go.mod golangci-lint run ./...
 
 .PHONY: buf-lint
 buf-lint: ## Check the contract's style and format
@@ -75,6 +78,13 @@ buf-breaking: ## Fail when the contract breaks its clients
 .PHONY: check-dockerfile
 check-dockerfile: ## Check what the Dockerfile copies and builds, without Docker
 	scripts/check-dockerfile.sh
+
+# -count=1: what the tests read lies outside their module, where go test does
+# not notice a change.
+.PHONY: check-manifests
+check-manifests: build ## Check the compose file and the Kubernetes manifests, without a cluster
+	cd tools/manifests && go test -count=1 ./...
+	cd tools/manifests && go run . -root ../.. -keystile ../../bin/keystile
 
 .PHONY: test
 test: ## Run every test, Postgres included, with the race detector

@@ -13,6 +13,7 @@ steps=(
   vet
   build
   check-dockerfile
+  check-manifests
   lint
   test
   readme
