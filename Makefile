@@ -15,6 +15,9 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev
 REVISION ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 LDFLAGS  := -s -w -X main.version=$(VERSION) -X main.revision=$(REVISION)
 
+# The files with what checks are made of, and those they refer to.
+FAST := key_service key verdict propagation
+
 # How long each fuzz target runs in `make fuzz-short`.
 FUZZTIME ?= 5s
 # Flags for the comparison, such as BENCHFLAGS="-rounds 9 -json".
@@ -32,6 +35,7 @@ build: ## Build the static binary bin/keystile
 generate: ## Generate the contract's Go code, its OpenAPI document and docs/errors.md
 	find api -name '*.pb.go' -delete -o -name '*.pb.gw.go' -delete
 	$(BUF) generate
+	$(BUF) generate --template buf.gen.fast.yaml $(FAST:%=--path api/keystile/v1/%.proto)
 	mkdir -p docs
 	go run ./internal/errordocs docs/errors.md
 
@@ -95,7 +99,7 @@ fuzz-short: ## Run each fuzz target for FUZZTIME
 	scripts/fuzz.sh $(FUZZTIME)
 
 .PHONY: bench
-bench: build ## Compare a check with a bare gRPC echo server
+bench: build ## Compare the check's doors with bare servers of their kinds
 	go build -trimpath -o bin/bench ./bench
 	bin/bench -keystile bin/keystile $(BENCHFLAGS)
 

@@ -66,14 +66,15 @@ func malformed() access.Secret { return access.ParseSecret(" ") }
 
 // authenticate finds out who calls. It answers from memory, as checks do.
 func (s *Service) authenticate(ctx context.Context, secret access.Secret, source netip.Addr) (Caller, error) {
-	answer, err := s.decide(ctx, Question{Secret: secret, ClientIP: source})
+	now := s.now()
+	answer, err := s.decide(ctx, &Question{Secret: secret, ClientIP: source}, now)
 	if err != nil {
 		return Caller{}, err
 	}
 	if !answer.Verdict.Allowed() {
 		return Caller{}, s.unauthenticated(&answer)
 	}
-	s.usage.note(answer.Grant.Key, s.now())
+	s.usage.note(answer.Grant.Key, &answer.Grant.Key.Secrets[answer.Grant.SecretIndex].Digest, now)
 	return Caller{Grant: answer.Grant, Source: source}, nil
 }
 

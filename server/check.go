@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/keystile/keystile/server/access"
 	"github.com/keystile/keystile/server/mirror"
@@ -65,22 +66,23 @@ func (a *Answer) identified() bool { return a.Verdict.Reason.Identified() && a.G
 // its key, a refusal so that it can be explained. A refusal is an Answer; an
 // error means that nothing could be decided, and is never to be taken for either.
 func (s *Service) Check(ctx context.Context, q Question) (Answer, error) {
-	a, err := s.decide(ctx, q)
+	now := s.now()
+	a, err := s.decide(ctx, &q, now)
 	if err != nil {
 		return Answer{}, err
 	}
 	switch {
 	case !a.identified():
 	case a.Verdict.Allowed():
-		s.usage.note(a.Grant.Key, s.now())
+		s.usage.note(a.Grant.Key, &a.Grant.Key.Secrets[a.Grant.SecretIndex].Digest, now)
 	default:
-		s.decisions.note(newDecision(&a, &q, s.now()))
+		s.decisions.note(newDecision(&a, &q, now))
 	}
 	return a, nil
 }
 
 // decide decides without noting anything.
-func (s *Service) decide(ctx context.Context, q Question) (Answer, error) {
+func (s *Service) decide(ctx context.Context, q *Question, now time.Time) (Answer, error) {
 	if err := ctx.Err(); err != nil {
 		return Answer{}, fmt.Errorf("before deciding: %w", err)
 	}
@@ -94,23 +96,21 @@ func (s *Service) decide(ctx context.Context, q Question) (Answer, error) {
 		}
 		fresh = s.keys.Freshness()
 	}
-	grant, verdict := s.judge(q)
-	id, err := newID(s.random, decisionIDPrefix)
+	grant, verdict := s.judge(q, now)
+	id, err := newID(&s.drawn, decisionIDPrefix)
 	if err != nil {
 		return Answer{}, err
 	}
-	// The world may have moved while the decision was made, or this process
-	// stood still: look again before answering.
+	// The lease was looked at after the question had come, and the copy after that:
+	// if this process stood still since, the answer is late, but no later question
+	// is answered by it. What may have ended is the caller's patience.
 	if err := ctx.Err(); err != nil {
 		return Answer{}, fmt.Errorf("after deciding: %w", err)
-	}
-	if !s.keys.Freshness().Fresh {
-		return Answer{}, unavailable(errStale)
 	}
 	return Answer{Verdict: verdict, Grant: grant, DecisionID: id, Freshness: fresh}, nil
 }
 
-func (s *Service) judge(q Question) (access.Grant, access.Verdict) {
+func (s *Service) judge(q *Question, now time.Time) (access.Grant, access.Verdict) {
 	req := q.request()
 	var grant access.Grant
 	switch {
@@ -119,7 +119,7 @@ func (s *Service) judge(q Question) (access.Grant, access.Verdict) {
 	case req.Form == access.WellFormed || req.Form == access.Mistyped:
 		grant, _ = s.peppers.Find(q.Secret, func(d storage.Digest) (access.Grant, bool) { return s.keys.Lookup(d, &req.Aim) })
 	}
-	return grant, access.Decide(s.now(), grant, req)
+	return grant, access.Decide(now, grant, req)
 }
 
 // anchor is the fragment that a heading of this text gets.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"slices"
 	"strconv"
 
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -25,10 +24,18 @@ const (
 type KeyServer struct {
 	pb.UnimplementedKeyServiceServer
 	service *Service
+	door    string
 }
 
-// NewKeyServer makes the door to service.
-func NewKeyServer(service *Service) *KeyServer { return &KeyServer{service: service} }
+// NewKeyServer makes the door to service. inner is true for the one that the REST
+// facade calls.
+func NewKeyServer(service *Service, inner bool) *KeyServer {
+	k := &KeyServer{service: service, door: doorGRPC}
+	if inner {
+		k.door = doorREST
+	}
+	return k
+}
 
 // CheckKey decides one call.
 func (k *KeyServer) CheckKey(ctx context.Context, req *pb.CheckKeyRequest) (*pb.CheckKeyResponse, error) {
@@ -66,7 +73,7 @@ func (k *KeyServer) CheckKeys(ctx context.Context, req *pb.CheckKeysRequest) (*p
 
 // answer decides a question within the caller's bounds.
 func (k *KeyServer) answer(ctx context.Context, q Question) (*pb.CheckKeyResponse, error) {
-	s, door := k.service, callInfoFrom(ctx).door
+	s, door := k.service, k.door
 	if c := callerFrom(ctx); !c.confine(&q) {
 		return nil, s.refuse(ctx, c, methodFrom(ctx), notFound("tenant"))
 	}
@@ -122,10 +129,11 @@ func readAddress(v *violations, field, text string) netip.Addr {
 // readAim reads what is called. Method, host and path are the client's, and get
 // a verdict whatever they are; names of tenants and APIs are the gateway's.
 func readAim(v *violations, at string, req *pb.CheckKeyRequest, q *Question) {
-	for field, tenant := range map[string]string{"tenant": req.GetTenant(), "apiTenantId": req.GetApiTenantId()} {
-		if tenant != "" && !validTenantID(tenant) {
-			v.add(at+field, "must be %s", tenantIDForm)
-		}
+	if t := req.GetTenant(); t != "" && !validTenantID(t) {
+		v.add(at+"tenant", "must be %s", tenantIDForm)
+	}
+	if t := req.GetApiTenantId(); t != "" && !validTenantID(t) {
+		v.add(at+"apiTenantId", "must be %s", tenantIDForm)
 	}
 	if id := req.GetApiId(); id != "" && !access.ValidAPIID(id) {
 		v.add(at+"apiId", "must be %s", apiIDForm)
@@ -151,21 +159,19 @@ func readAim(v *violations, at string, req *pb.CheckKeyRequest, q *Question) {
 func (s *Service) verdictToProto(a *Answer) *pb.CheckKeyResponse {
 	r := a.Verdict.Reason
 	entry := r.Entry()
-	out := &pb.CheckKeyResponse{
-		Allowed:           a.Verdict.Allowed(),
-		Reason:            pb.Verdict_Reason(r),
-		Message:           access.Message(a.Verdict, &a.Grant),
-		Remedy:            entry.Remedy,
-		DocumentationUrl:  s.documentation(r),
-		DecisionId:        a.DecisionID,
-		MissingPermission: a.Verdict.Missing.Permission,
-		MissingFrom:       string(a.Verdict.Missing.From),
-		Freshness: &pb.Freshness{
-			Age:      durationpb.New(a.Freshness.Age),
-			Revision: strconv.FormatInt(a.Freshness.Revision, 10),
-			Stale:    a.Freshness.Stale,
-		},
-	}
+	out := pb.CheckKeyResponseFromVTPool()
+	out.Allowed = a.Verdict.Allowed()
+	out.Reason = pb.Verdict_Reason(r)
+	out.Message = access.Message(a.Verdict, &a.Grant)
+	out.Remedy = entry.Remedy
+	out.DocumentationUrl = s.documentation(r)
+	out.DecisionId = a.DecisionID
+	out.MissingPermission = a.Verdict.Missing.Permission
+	out.MissingFrom = string(a.Verdict.Missing.From)
+	out.Freshness = pb.FreshnessFromVTPool()
+	out.Freshness.Age = durationpb.New(a.Freshness.Age)
+	out.Freshness.Revision = strconv.FormatInt(a.Freshness.Revision, 10)
+	out.Freshness.Stale = a.Freshness.Stale
 	for _, w := range a.Verdict.Warnings {
 		out.Warnings = append(out.Warnings, warningToProto(w))
 	}
@@ -195,13 +201,16 @@ func warningToProto(w access.Warning) *pb.Warning {
 // identityToProto says whose key it was: by ids alone on a refusal.
 func identityToProto(a *Answer) *pb.Identity {
 	key := a.Grant.Key
-	id := &pb.Identity{TenantId: key.TenantID, UserId: key.UserID, KeyId: key.ID}
+	// What is in the pool keeps its lists' room; nothing of the records' own may
+	// come into it.
+	id := pb.IdentityFromVTPool()
+	id.TenantId, id.UserId, id.KeyId = key.TenantID, key.UserID, key.ID
 	if !a.Verdict.Allowed() {
 		return id
 	}
 	id.DisplayName = a.Grant.User.DisplayName
-	id.Roles = slices.Clone(a.Grant.User.Roles)
-	id.Permissions = a.Grant.Rights().Named()
+	id.Roles = append(id.Roles, a.Grant.User.Roles...)
+	id.Permissions = append(id.Permissions, a.Grant.Rights().Named()...)
 	id.Labels = key.Labels
 	return id
 }

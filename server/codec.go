@@ -20,7 +20,10 @@ import (
 // maxNesting is how deep a message is looked into. Checks have three levels.
 const maxNesting = 16
 
-// codec reads questions that hold text which is no UTF-8, as clients can put it
+// codec encodes and decodes what is asked most without reflection, and into memory
+// that is used again; everything else as usual.
+//
+// It reads questions that hold text which is no UTF-8, as clients can put it
 // into a path or a header, and Envoy passes it on. The usual codec ends the call
 // with an error then; but that is "nothing was decided", which some gateways are
 // told to let through, while a request that can't be read is to be refused. Each
@@ -29,8 +32,30 @@ type codec struct{ encoding.CodecV2 }
 
 func newCodec() codec { return codec{encoding.GetCodecV2(grpcproto.Name)} }
 
-// Unmarshal decodes a message.
+// Marshal encodes a message. The answer to a check is nobody's afterwards.
+func (c codec) Marshal(v any) (mem.BufferSlice, error) {
+	answer, ok := v.(*pb.CheckKeyResponse)
+	if !ok {
+		return c.CodecV2.Marshal(v) //nolint:wrapcheck // gRPC words it
+	}
+	out, err := answer.MarshalVT()
+	answer.ReturnToVTPool()
+	if err != nil {
+		return nil, fmt.Errorf("encoding: %w", err)
+	}
+	return mem.BufferSlice{mem.SliceBuffer(out)}, nil
+}
+
+// Unmarshal decodes a message. Texts of a check lie in one copy of what came in;
+// that they are UTF-8 is not asked here, as whoever reads them refuses what is not
+// printable, and paths that are no text.
 func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
+	if question, ok := v.(*pb.CheckKeyRequest); ok {
+		if err := question.UnmarshalVTUnsafe(data.Materialize()); err != nil {
+			return fmt.Errorf("decoding: %w", err)
+		}
+		return nil
+	}
 	err := c.CodecV2.Unmarshal(data, v)
 	if err == nil {
 		return nil
@@ -38,8 +63,6 @@ func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
 	var message proto.Message
 	switch m := v.(type) {
 	case *authv3.CheckRequest:
-		message = m
-	case *pb.CheckKeyRequest:
 		message = m
 	case *pb.CheckKeysRequest:
 		message = m

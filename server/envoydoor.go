@@ -24,7 +24,7 @@ func NewEnvoyServer(service *Service) *EnvoyServer {
 
 // Check decides one request of a client of Envoy's.
 func (e *EnvoyServer) Check(ctx context.Context, req *authv3.CheckRequest) (*authv3.CheckResponse, error) {
-	s, door := e.service, callInfoFrom(ctx).door
+	s, door := e.service, doorEnvoy
 	call, err := gateway.ReadEnvoy(req, &s.gateway, &e.names)
 	if err != nil {
 		s.metrics.undecided.WithLabelValues(door).Inc()

@@ -26,12 +26,10 @@ func (s *Service) FlushUsageForTest(ctx context.Context) { s.flushUsage(ctx) }
 
 // UnaryForTest runs a handler inside all interceptors, as the server does.
 func (s *Service) UnaryForTest(ctx context.Context, req any, method string, handler grpc.UnaryHandler) (any, error) {
-	chain := s.interceptors()
-	for i := len(chain) - 1; i >= 0; i-- {
-		intercept, next := chain[i], handler
-		handler = func(ctx context.Context, req any) (any, error) {
-			return intercept(ctx, req, &grpc.UnaryServerInfo{FullMethod: method}, next)
-		}
-	}
-	return handler(ctx, req)
+	return s.thorough(ctx, req, &grpc.UnaryServerInfo{FullMethod: method}, handler)
+}
+
+// QuickForTest runs a handler as the server does for a quick check.
+func (s *Service) QuickForTest(ctx context.Context, req any, method string, handler grpc.UnaryHandler) (any, error) {
+	return s.quick(ctx, req, &grpc.UnaryServerInfo{FullMethod: method}, handler, s.metrics.quickEnvoy)
 }

@@ -15,8 +15,11 @@ import (
 
 // The bounds of the gRPC listener. grpc-go leaves most of them open.
 const (
-	maxHeaderList    = 16 << 10
-	maxStreams       = 1024
+	maxHeaderList = 16 << 10
+	maxStreams    = 1024
+	// streamWorkers handle calls on stacks that have grown once already; calls
+	// beyond so many at a time get goroutines of their own.
+	streamWorkers    = 64
 	handshakeTimeout = 10 * time.Second
 	maxIdle          = 15 * time.Minute
 	maxConnAge       = time.Hour
@@ -35,23 +38,24 @@ const (
 
 // NewGRPC makes the gRPC server of a service, with health and reflection. It
 // fails when a method is served that no policy knows. Health tells what is told
-// to h.
-func NewGRPC(s *Service, h *health.Server, maxMessage int) (*grpc.Server, error) {
-	g := grpc.NewServer(
+// to h. With MaxInProcessMessage it is the one that the REST facade calls. More options, such as credentials, may be given.
+func NewGRPC(s *Service, h *health.Server, maxMessage int, more ...grpc.ServerOption) (*grpc.Server, error) {
+	g := grpc.NewServer(append([]grpc.ServerOption{
 		s.unary(),
 		grpc.ForceServerCodecV2(newCodec()),
 		grpc.ChainStreamInterceptor(s.stream),
 		grpc.MaxRecvMsgSize(maxMessage),
 		grpc.MaxHeaderListSize(maxHeaderList),
 		grpc.MaxConcurrentStreams(maxStreams),
+		grpc.NumStreamWorkers(streamWorkers),
 		grpc.ConnectionTimeout(handshakeTimeout),
 		grpc.KeepaliveParams(keepalive.ServerParameters{
 			MaxConnectionIdle: maxIdle, MaxConnectionAge: maxConnAge, MaxConnectionAgeGrace: connAgeGrace,
 			Time: keepaliveTime, Timeout: keepaliveTimeout,
 		}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minClientPing, PermitWithoutStream: true}),
-	)
-	pb.RegisterKeyServiceServer(g, NewKeyServer(s))
+	}, more...)...)
+	pb.RegisterKeyServiceServer(g, NewKeyServer(s, maxMessage == MaxInProcessMessage))
 	pb.RegisterDirectoryServiceServer(g, NewDirectoryServer(s))
 	pb.RegisterAuditServiceServer(g, NewAuditServer(s))
 	authv3.RegisterAuthorizationServer(g, NewEnvoyServer(s))

@@ -27,7 +27,24 @@ const (
 // unary gives the interceptors in the order in which they run: name the call,
 // count and log it, turn what goes wrong into a wire error, catch panics, bound
 // its time, find out who calls. A handler never runs outside any of them.
-func (s *Service) unary() grpc.ServerOption { return grpc.ChainUnaryInterceptor(s.interceptors()...) }
+func (s *Service) unary() grpc.ServerOption {
+	return grpc.UnaryInterceptor(func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+		if counted := s.quickly(ctx, info); counted != nil {
+			return s.quick(ctx, req, info, next, counted)
+		}
+		return s.thorough(ctx, req, info, next)
+	})
+}
+
+// thorough runs a call inside all interceptors.
+func (s *Service) thorough(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	chain := s.interceptors()
+	for i := len(chain) - 1; i >= 0; i-- {
+		intercept, inner := chain[i], next
+		next = func(ctx context.Context, req any) (any, error) { return intercept(ctx, req, info, inner) }
+	}
+	return next(ctx, req)
+}
 
 func (s *Service) interceptors() []grpc.UnaryServerInterceptor {
 	return []grpc.UnaryServerInterceptor{s.lastResort, s.observe, s.recoverPanic, s.bound, s.authorize}

@@ -89,9 +89,11 @@ type Service struct {
 	peppers   access.Peppers
 	checkAuth CheckAuth
 	random    io.Reader
+	drawn     drawn
 	now       func() time.Time
 	log       *slog.Logger
 	docs      string
+	links     [256]string
 	gateway   gateway.Options
 	metrics   *Metrics
 	refusals  *refusals
@@ -127,9 +129,11 @@ func NewService(o Options) (*Service, error) {
 		peppers:   o.Peppers,
 		checkAuth: o.CheckAuth,
 		random:    o.Random,
+		drawn:     drawn{source: o.Random},
 		now:       o.Now,
 		log:       o.Logger,
 		docs:      o.DocumentationURL,
+		links:     linksTo(o.DocumentationURL),
 		gateway:   o.Gateway,
 		metrics:   o.Metrics,
 		refusals:  newRefusals(),
@@ -143,5 +147,16 @@ func NewService(o Options) (*Service, error) {
 
 // documentation links to a reason's section.
 func (s *Service) documentation(r access.Reason) string {
+	if link := s.links[r]; link != "" {
+		return link
+	}
 	return s.docs + "#" + anchor(r.String())
+}
+
+// linksTo makes the links to all reasons' sections.
+func linksTo(docs string) (links [256]string) {
+	for _, e := range access.Entries() {
+		links[e.Reason] = docs + "#" + anchor(e.Name)
+	}
+	return links
 }

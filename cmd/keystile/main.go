@@ -30,7 +30,8 @@ type cli struct {
 }
 
 func main() {
-	os.Exit(run(context.Background(), os.Args[1:], &client.Terminal{
+	stop := profiled()
+	code := run(context.Background(), os.Args[1:], &client.Terminal{
 		In:     os.Stdin,
 		Out:    os.Stdout,
 		Err:    os.Stderr,
@@ -38,7 +39,9 @@ func main() {
 		Now:    time.Now,
 		Random: rand.Reader,
 		Prompt: client.PromptOn(os.Stdin, os.Stderr),
-	}))
+	})
+	stop()
+	os.Exit(code)
 }
 
 // run carries out one command line, and gives the exit code.
