@@ -6,6 +6,7 @@ import (
 	"net/netip"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
 
@@ -13,11 +14,12 @@ import (
 	"github.com/keystile/keystile/server/rest"
 )
 
-// The metadata that the REST facade adds to a call. The source is believed on
-// the in-process connection alone.
+// The metadata that the REST facade adds to a call. The source and the
+// certificate are believed on the in-process connection alone.
 const (
-	mdSource    = rest.MetadataSource
-	mdRequestID = rest.MetadataRequestID
+	mdSource      = rest.MetadataSource
+	mdCertificate = rest.MetadataCertificate
+	mdRequestID   = rest.MetadataRequestID
 )
 
 // authorize lets a call pass to its handler only when the policy of its method
@@ -28,6 +30,14 @@ func (s *Service) authorize(ctx context.Context, req any, info *grpc.UnaryServer
 		return next(ctx, req)
 	}
 	md, _ := metadata.FromIncomingContext(ctx)
+	if p.check && s.checkAuth == CheckAuthMTLS {
+		// The listener asks for the certificate already. A listener that does not
+		// must not open the doors.
+		if !certificateVerified(ctx, md) {
+			return nil, errNoCertificate
+		}
+		return next(ctx, req)
+	}
 	caller, err := s.authenticate(ctx, credential(md), sourceAddress(ctx, md))
 	if err != nil {
 		return nil, err
@@ -95,6 +105,22 @@ func sourceAddress(ctx context.Context, md metadata.MD) netip.Addr {
 		return netip.Addr{}
 	}
 	return ap.Addr().Unmap()
+}
+
+// certificateVerified tells whether whoever calls has shown a client certificate
+// that was verified: on the connection of the call, or on that of the REST facade
+// when it is the peer.
+func certificateVerified(ctx context.Context, md metadata.MD) bool {
+	p, ok := peer.FromContext(ctx)
+	if !ok || p.Addr == nil {
+		return false
+	}
+	if inProcess(p) {
+		v := md.Get(mdCertificate)
+		return len(v) == 1 && v[0] == rest.CertificateVerified
+	}
+	info, ok := p.AuthInfo.(credentials.TLSInfo)
+	return ok && len(info.State.VerifiedChains) > 0
 }
 
 // inProcess tells whether a call came over the connection inside this process.

@@ -14,6 +14,9 @@ import (
 func (p *process) greet(first *firstSecret, listeners []net.Listener) error {
 	var b strings.Builder
 	web := "http://" + dialable(listeners[1].Addr())
+	if p.certs != nil {
+		web = "https://" + dialable(listeners[1].Addr())
+	}
 	fmt.Fprintf(&b, "Keystile is ready: REST %s, gRPC %s.\n\n", web, dialable(listeners[0].Addr()))
 	switch {
 	case first.secret.Form() == access.WellFormed:
@@ -24,6 +27,13 @@ func (p *process) greet(first *firstSecret, listeners []net.Listener) error {
 	auth := ""
 	if p.auth == server.CheckAuthKey {
 		auth = ` -H "Authorization: Bearer $KEYSTILE_KEY"`
+	}
+	if p.certs != nil {
+		b.WriteString("curl needs --cacert unless this machine trusts the certificate")
+		if p.flags.TLSClientCAFile != "" {
+			b.WriteString(", and --cert and --key: callers show a certificate")
+		}
+		b.WriteString(".\n\n")
 	}
 	fmt.Fprintf(&b, `Issue a key, check it, read the API document:
 

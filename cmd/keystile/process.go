@@ -13,12 +13,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/health"
 	"google.golang.org/grpc/health/grpc_health_v1"
 
 	"github.com/keystile/keystile/server"
 	"github.com/keystile/keystile/server/access"
 	"github.com/keystile/keystile/server/apidoc"
+	"github.com/keystile/keystile/server/certs"
 	"github.com/keystile/keystile/server/mirror"
 	"github.com/keystile/keystile/server/rest"
 	"github.com/keystile/keystile/storage/sqlstore"
@@ -40,6 +42,8 @@ type process struct {
 	peppers access.Peppers
 	auth    server.CheckAuth
 	health  *server.Health
+	// certs is nil when the listeners speak no TLS.
+	certs *certs.Source
 	// serving is what grpc.health.v1 tells.
 	serving   *health.Server
 	inProcess *server.InProcess
@@ -53,16 +57,23 @@ func newProcess(ctx context.Context, c *ServeCmd, auth server.CheckAuth, log *sl
 	if err != nil {
 		return nil, err
 	}
+	doors, err := c.gateway()
+	if err != nil {
+		return nil, err
+	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	metrics := server.NewMetrics(registry)
 	p := &process{flags: c, log: log, out: out, peppers: peppers, auth: auth, serving: health.NewServer()}
+	if p.certs, err = c.certificates(registry, log); err != nil {
+		return nil, err
+	}
 	if p.store, err = c.open(ctx, metrics.ObserveStore); err != nil {
 		return nil, err
 	}
-	p.mirror = mirror.New(p.store, mirror.Options{
-		MaxStaleness: c.MaxStaleness, PollInterval: c.PollInterval, Now: time.Now, Report: p.syncReport(metrics),
-	})
+	if p.mirror, err = p.newMirror(metrics); err != nil {
+		return nil, errors.Join(err, p.store.Close())
+	}
 	p.health = &server.Health{
 		Freshness: p.mirror.Freshness, LastSync: p.mirror.LastRound, StuckAfter: stuckAfter, Now: time.Now,
 	}
@@ -70,7 +81,8 @@ func newProcess(ctx context.Context, c *ServeCmd, auth server.CheckAuth, log *sl
 	server.RegisterFreshness(registry, p.mirror.Freshness)
 	p.service, err = server.NewService(server.Options{
 		Store: p.store, Keys: p.mirror, Peppers: peppers, CheckAuth: auth, Random: rand.Reader, Now: time.Now,
-		Logger: log, DocumentationURL: c.DocumentationURL, PurgeRetention: c.PurgeRetention, DecisionRetention: c.DecisionRetention, Metrics: metrics,
+		Gateway: doors, Logger: log, DocumentationURL: c.DocumentationURL, PurgeRetention: c.PurgeRetention, DecisionRetention: c.DecisionRetention, Metrics: metrics,
+		PropagationTimeout: c.PropagationTimeout,
 	})
 	if err == nil {
 		err = p.doors(registry) //nolint:contextcheck // the connection inside outlives the start
@@ -81,11 +93,31 @@ func newProcess(ctx context.Context, c *ServeCmd, auth server.CheckAuth, log *sl
 	return p, nil
 }
 
+// newMirror makes the copy that checks read, under a new name for this process.
+func (p *process) newMirror(metrics *server.Metrics) (*mirror.Mirror, error) {
+	id, err := server.NewReplicaID()
+	if err != nil {
+		return nil, fmt.Errorf("naming this replica: %w", err)
+	}
+	o := mirror.Options{
+		MaxStaleness: p.flags.MaxStaleness, PollInterval: p.flags.PollInterval, Now: time.Now, Report: p.syncReport(metrics),
+		Replicas: p.store, ReplicaID: id, Deaf: !p.flags.Notify,
+	}
+	if p.flags.OnStale == "allow" {
+		o.StaleCeiling = p.flags.StaleCeiling
+	}
+	return mirror.New(p.store, o), nil
+}
+
 // doors makes the three servers.
 func (p *process) doors(metrics prometheus.Gatherer) error {
 	var err error
 	p.serving.SetServingStatus("", grpc_health_v1.HealthCheckResponse_NOT_SERVING)
-	if p.grpc, err = server.NewGRPC(p.service, p.serving, server.MaxMessage); err != nil {
+	var secured []grpc.ServerOption
+	if p.certs != nil {
+		secured = append(secured, grpc.Creds(credentials.NewTLS(p.certs.Config("h2"))))
+	}
+	if p.grpc, err = server.NewGRPC(p.service, p.serving, server.MaxMessage, secured...); err != nil {
 		return fmt.Errorf("making the gRPC server: %w", err)
 	}
 	if p.inner, err = server.NewGRPC(p.service, p.serving, server.MaxInProcessMessage); err != nil {
@@ -99,6 +131,9 @@ func (p *process) doors(metrics prometheus.Gatherer) error {
 		return fmt.Errorf("making the REST facade: %w", err)
 	}
 	p.http = server.NewHTTP(server.Paths(server.NewGatewayDoors(p.service), api, apidoc.Handler()), p.log)
+	if p.certs != nil {
+		p.http.TLSConfig = p.certs.Config("h2", "http/1.1")
+	}
 	p.ops = server.NewHTTP(server.NewOps(p.health, metrics), p.log)
 	return nil
 }

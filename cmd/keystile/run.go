@@ -27,7 +27,8 @@ func (p *process) run(parent context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	p.log.Info("listening", "grpc", listeners[0].Addr().String(), "http", listeners[1].Addr().String(), "ops", listeners[2].Addr().String())
+	listeners = p.secure(listeners)
+	p.log.Info("listening", "grpc", listeners[0].Addr().String(), "http", listeners[1].Addr().String(), "ops", listeners[2].Addr().String(), "tls", p.certs != nil)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(signals)
@@ -46,8 +47,11 @@ func (p *process) run(parent context.Context) (err error) {
 	}
 	serve("gRPC", func() error { return p.grpc.Serve(listeners[0]) })
 	serve("in-process gRPC", func() error { return p.inner.Serve(p.inProcess.Listener()) })
-	serve("HTTP", func() error { return p.http.Serve(listeners[1]) })
+	serve("HTTP", func() error { return p.serveHTTP(listeners[1]) })
 	serve("operations", func() error { return p.ops.Serve(listeners[2]) })
+	if p.certs != nil {
+		work.Go(func() { p.certs.Run(background) })
+	}
 	work.Go(func() {
 		if err := p.work(background, &work, listeners); err != nil && background.Err() == nil {
 			failed <- err
@@ -145,6 +149,22 @@ func (p *process) close(signals <-chan os.Signal) {
 func (p *process) abort(s os.Signal) {
 	p.log.Warn("second signal: ending at once", "signal", s.String())
 	os.Exit(1)
+}
+
+// secure has the certificates' keeper accept the connections: it ends those whose
+// client is trusted no longer. Probes and scrapers speak what they can.
+func (p *process) secure(l []net.Listener) []net.Listener {
+	if p.certs == nil {
+		return l
+	}
+	return []net.Listener{p.certs.Listener(l[0]), p.certs.Listener(l[1]), p.certs.Either(l[2])}
+}
+
+func (p *process) serveHTTP(l net.Listener) error {
+	if p.http.TLSConfig != nil {
+		return p.http.ServeTLS(l, "", "") //nolint:wrapcheck // serve says what it served
+	}
+	return p.http.Serve(l) //nolint:wrapcheck // serve says what it served
 }
 
 func listen(ctx context.Context, addrs ...string) ([]net.Listener, error) {

@@ -21,7 +21,14 @@ const (
 	// MetadataSource is the address that the HTTP connection came from. The gRPC
 	// server must believe it on the in-process connection alone.
 	MetadataSource = "x-keystile-source"
+	// MetadataCertificate says, by CertificateVerified, that the HTTP connection's
+	// client has shown a certificate that was verified. It is believed where
+	// MetadataSource is.
+	MetadataCertificate = "x-keystile-certificate"
 )
+
+// CertificateVerified is the one value of MetadataCertificate.
+const CertificateVerified = "verified"
 
 const (
 	headerRequestID = "X-Request-Id"
@@ -40,6 +47,9 @@ func callMetadata(r *http.Request, requestID string) (metadata.MD, *Problem) {
 	md := metadata.Pairs(MetadataRequestID, requestID)
 	if source := sourceAddress(r.RemoteAddr); source != "" {
 		md.Set(MetadataSource, source)
+	}
+	if r.TLS != nil && len(r.TLS.VerifiedChains) > 0 {
+		md.Set(MetadataCertificate, CertificateVerified)
 	}
 	for name, key := range map[string]string{"Authorization": MetadataAuthorization, "X-Api-Key": MetadataAPIKey} {
 		value, given, p := single(r.Header, name, maxCredential)

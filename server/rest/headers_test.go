@@ -1,8 +1,11 @@
 package rest
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"testing"
 	"time"
 )
@@ -14,6 +17,27 @@ func TestSourceAddress(t *testing.T) {
 	} {
 		if got := sourceAddress(remote); got != want {
 			t.Errorf("%q: got %q, want %q", remote, got, want)
+		}
+	}
+}
+
+func TestOnlyAVerifiedCertificateIsTold(t *testing.T) {
+	some := []*x509.Certificate{{}}
+	for name, c := range map[string]struct {
+		tls  *tls.ConnectionState
+		want []string
+	}{
+		"no TLS":                  {nil, nil},
+		"none":                    {&tls.ConnectionState{}, nil},
+		"one, but not verified":   {&tls.ConnectionState{PeerCertificates: some}, nil},
+		"one, and it is verified": {&tls.ConnectionState{PeerCertificates: some, VerifiedChains: [][]*x509.Certificate{some}}, []string{CertificateVerified}},
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/v1/keys", nil)
+		r.TLS = c.tls
+		r.Header.Set("X-Keystile-Certificate", CertificateVerified)
+		md, p := callMetadata(r, "id")
+		if got := md.Get(MetadataCertificate); p != nil || !slices.Equal(got, c.want) {
+			t.Errorf("%s: told %q, want %q", name, got, c.want)
 		}
 	}
 }

@@ -78,6 +78,7 @@ func TestOnlyListedHeadersArrive(t *testing.T) {
 	w.ok("GET", "/v1/keys", "",
 		"Authorization: Bearer a", "X-API-Key: b", "X-Request-Id: r-1", "Traceparent: 00-1-2-3", "Tracestate: a=1", "Tracestate: b=2",
 		"Grpc-Metadata-Authorization: Bearer evil", "Grpc-Metadata-X-Keystile-Source: 6.6.6.6", "X-Keystile-Source: 6.6.6.6",
+		"Grpc-Metadata-X-Keystile-Certificate: verified", "X-Keystile-Certificate: verified", "X-Forwarded-Client-Cert: Hash=00",
 		"Grpcgateway-Authorization: Bearer evil", "X-Http-Method-Override: DELETE", "X-Forwarded-For: 6.6.6.6", "X-Forwarded-Host: evil",
 		"Forwarded: for=6.6.6.6", "Grpc-Trace-Bin: AAAA", "Cookie: a=b", "Origin: https://evil.example", "Te: trailers", "X_api_key: evil",
 	)

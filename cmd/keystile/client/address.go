@@ -20,7 +20,19 @@ type address struct {
 // trust is what the person has said about the way to the server.
 type trust struct {
 	plaintext bool
-	caFile    string
+	// caFile and certFile are files that TLS alone has a use for.
+	caFile, certFile string
+}
+
+// flag names the flag that wants TLS; empty when none does.
+func (t trust) flag() string {
+	switch {
+	case t.caFile != "":
+		return "--tls-ca-file"
+	case t.certFile != "":
+		return "--tls-cert-file"
+	}
+	return ""
 }
 
 // parseAddress reads --server. A credential crosses the network in the clear
@@ -48,9 +60,9 @@ func parseGRPC(scheme, hostport string, t trust) (address, error) {
 	switch {
 	case t.plaintext && scheme == "grpcs":
 		return address{}, usagef("--plaintext contradicts grpcs://")
-	case t.plaintext && t.caFile != "":
-		return address{}, usagef("--plaintext contradicts --tls-ca-file")
-	case scheme == "grpcs", t.caFile != "":
+	case t.plaintext && t.flag() != "":
+		return address{}, usagef("--plaintext contradicts %s", t.flag())
+	case scheme == "grpcs", t.flag() != "":
 	case t.plaintext, loopback(host):
 		a.tls = false
 	}
@@ -67,8 +79,8 @@ func parseREST(text string, t trust) (address, error) {
 	switch {
 	case a.tls && t.plaintext:
 		return address{}, usagef("--plaintext contradicts https://")
-	case !a.tls && t.caFile != "":
-		return address{}, usagef("--tls-ca-file needs https://")
+	case !a.tls && t.flag() != "":
+		return address{}, usagef("%s needs https://", t.flag())
 	case !a.tls && !t.plaintext && !loopback(u.Hostname()):
 		f := usagef("--server: http:// would send the key in the clear to another machine")
 		f.remedy = "Use https://, or say --plaintext if the network is yours alone."

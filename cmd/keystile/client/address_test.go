@@ -13,7 +13,7 @@ func TestAddresses(t *testing.T) {
 		restTLS   = "rest, tls"
 		no        = "refused"
 	)
-	plain, ca := trust{plaintext: true}, trust{caFile: "ca.pem"}
+	plain, ca, cert := trust{plaintext: true}, trust{caFile: "ca.pem"}, trust{certFile: "me.pem"}
 	for _, c := range []struct {
 		text   string
 		trust  trust
@@ -34,6 +34,10 @@ func TestAddresses(t *testing.T) {
 		{"grpcs://127.0.0.1:9090", trust{}, grpcTLS, "127.0.0.1:9090"},
 		{"grpcs://127.0.0.1:9090", plain, no, ""},
 		{"127.0.0.1:9090", trust{plaintext: true, caFile: "ca.pem"}, no, ""},
+		{"127.0.0.1:9090", cert, grpcTLS, "127.0.0.1:9090"},
+		{"127.0.0.1:9090", trust{plaintext: true, certFile: "me.pem"}, no, ""},
+		{"http://127.0.0.1:8080", cert, no, ""},
+		{"https://keys.example", cert, restTLS, "https://keys.example"},
 		{"keys.example", trust{}, no, ""},
 		{":9090", trust{}, no, ""},
 		{"keys.example:", trust{}, no, ""},

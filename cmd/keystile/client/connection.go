@@ -18,10 +18,11 @@ import (
 
 // Connection is where the server is.
 type Connection struct {
-	Server    string        `env:"KEYSTILE_SERVER" default:"127.0.0.1:9090" placeholder:"ADDRESS" group:"Connection:" help:"The server: HOST:PORT, grpc:// or grpcs:// for gRPC, http:// or https:// for REST. HOST:PORT and grpc:// use TLS unless the host is this machine. Default: 127.0.0.1:9090."`
-	Plaintext bool          `group:"Connection:" help:"Send the key in the clear to another machine."`
-	TLSCAFile string        `name:"tls-ca-file" type:"path" placeholder:"FILE" group:"Connection:" help:"Trust the certificates in this PEM file instead of the system's."`
-	Timeout   time.Duration `default:"10s" group:"Connection:" help:"The most that one call to the server may take."`
+	Server    string `env:"KEYSTILE_SERVER" default:"127.0.0.1:9090" placeholder:"ADDRESS" group:"Connection:" help:"The server: HOST:PORT, grpc:// or grpcs:// for gRPC, http:// or https:// for REST. HOST:PORT and grpc:// use TLS unless the host is this machine. Default: 127.0.0.1:9090."`
+	Plaintext bool   `group:"Connection:" help:"Send the key in the clear to another machine."`
+	TLSCAFile string `name:"tls-ca-file" type:"path" default:"" env:"KEYSTILE_CLIENT_CA_FILE" placeholder:"FILE" group:"Connection:" help:"Trust the certificates in this PEM file instead of the system's."`
+	ClientCertificate
+	Timeout time.Duration `default:"10s" group:"Connection:" help:"The most that one call to the server may take."`
 }
 
 // maxReply bounds what a server may send: the largest page of keys has room.
@@ -32,7 +33,7 @@ func (c *Connection) dial(secret string, t *Terminal) (*link, error) {
 	if c.Timeout <= 0 {
 		return nil, usagef("--timeout: must be more than 0")
 	}
-	a, err := parseAddress(c.Server, trust{plaintext: c.Plaintext, caFile: c.TLSCAFile})
+	a, err := c.address()
 	if err != nil {
 		return nil, err
 	}
@@ -41,6 +42,9 @@ func (c *Connection) dial(secret string, t *Terminal) (*link, error) {
 		if config.RootCAs, err = readRoots(c.TLSCAFile); err != nil {
 			return nil, err
 		}
+	}
+	if err := c.show(config); err != nil {
+		return nil, err
 	}
 	l := &link{secret: secret, timeout: c.Timeout}
 	if a.rest {
@@ -62,6 +66,11 @@ func (c *Connection) dial(secret string, t *Terminal) (*link, error) {
 	l.to = conn
 	l.close = func() { _ = conn.Close() }
 	return l, nil
+}
+
+// address reads where the server is, and how to speak to it.
+func (c *Connection) address() (address, error) {
+	return parseAddress(c.Server, trust{plaintext: c.Plaintext, caFile: c.TLSCAFile, certFile: c.TLSCertFile})
 }
 
 func readRoots(file string) (*x509.CertPool, error) {
@@ -120,6 +129,9 @@ func (c *Connection) explain(err error, secret string) error {
 		f.remedy = "Give an administrator's key: --key-file FILE, KEYSTILE_KEY_FILE or KEYSTILE_KEY."
 	case f.code == codes.Unavailable && !ownError(s):
 		f.remedy = "Is a server running at " + c.Server + "? gRPC and REST listen on ports of their own; a REST address begins with http:// or https://."
+		if a, err := c.address(); err == nil && a.tls && c.TLSCertFile == "" {
+			f.remedy += " Some servers want a client certificate: see --tls-cert-file."
+		}
 	case f.code == codes.DeadlineExceeded && !ownError(s):
 		f.remedy = "The server at " + c.Server + " did not answer in " + c.Timeout.String() + "; see --timeout."
 	}
