@@ -60,6 +60,7 @@ check-tidy: ## Fail when go.mod or go.sum is not tidy
 .PHONY: vet
 vet: ## Run go vet
 	go vet ./...
+	go vet -tags gateways ./internal/gateways
 	cd tools/openapi && go vet ./...
 	cd tools/manifests && go vet ./...
 
@@ -67,6 +68,7 @@ vet: ## Run go vet
 lint: ## Check the linter's configuration, then the code
 	$(LINT) config verify
 	$(LINT) run ./...
+	$(LINT) run --build-tags gateways ./internal/gateways
 	cd tools/openapi && go tool -modfile=../lint/go.mod golangci-lint run ./...
 	cd tools/manifests && go tool -modfile=../lint/go.mod golangci-lint run ./...
 
@@ -93,6 +95,10 @@ check-manifests: build ## Check the compose file and the Kubernetes manifests, w
 .PHONY: test
 test: ## Run every test, Postgres included, with the race detector
 	scripts/test.sh
+
+.PHONY: test-gateways
+test-gateways: ## Drive the configurations of deploy/ with the real proxies
+	scripts/test-gateways.sh
 
 .PHONY: fuzz-short
 fuzz-short: ## Run each fuzz target for FUZZTIME

@@ -16,6 +16,7 @@ steps=(
   check-manifests
   lint
   test
+  test-gateways
   readme
 )
 

@@ -83,6 +83,7 @@ var table = []room{
 	{dir: "internal/errordocs", ours: []string{"server/access"}},
 	{dir: "internal/house", tests: true},
 	{dir: "internal/pgtest", tests: true, theirs: []string{"github.com/lib/pq", "golang.org/x/sys"}},
+	{dir: "internal/gateways", tests: true},
 	{dir: "internal/tlstest", tests: true},
 	{dir: "internal/e2e", tests: true, ours: []string{"internal/pgtest", "internal/tlstest"}},
 	{dir: "internal/readme", tests: true, ours: []string{"internal/pgtest"}, theirs: []string{"golang.org/x/sys"}},
