@@ -146,11 +146,19 @@ func testOtherAnswers(t *testing.T, w *world, want int, answers map[string]http.
 func testTunnels(t *testing.T, w *world) {
 	key := "X-API-Key: " + w.keystile.keys["good"]
 	for name, upgrade := range map[string]string{"h2c": "h2c", "h2c before a WebSocket": "h2c, websocket", "h2c after a WebSocket": "websocket, h2c"} {
-		w.send(w.request("GET", "/orders/7", key, "Connection: Upgrade, HTTP2-Settings, close", "Upgrade: "+upgrade, "HTTP2-Settings: AAMAAABkAAQAAP__"))
+		w.send(w.request("GET", "/orders/7", key, "Connection: Upgrade, HTTP2-Settings, close", "Upgrade: "+upgrade, "HTTP2-Settings: AAMAAABkAAQAAP__",
+			"Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="))
 		for _, got := range w.upstream.take() {
 			if h := got.header; h.Get("Http2-Settings") != "" || h.Get("Upgrade") != "" && !strings.EqualFold(h.Get("Upgrade"), "websocket") {
 				t.Errorf("%s: the upstream is asked for %q", name, h.Get("Upgrade"))
 			}
+		}
+	}
+	// A client can't have the next hop drop headers, either, by naming them.
+	w.send(w.request("GET", "/orders/7", key, "Connection: close, X-Keystile-User"))
+	for _, got := range w.upstream.take() {
+		if named := got.header.Values("Connection"); strings.Contains(strings.ToLower(strings.Join(named, ",")), "keystile") {
+			t.Errorf("the upstream is told to drop %q", named)
 		}
 	}
 	r := w.send(strings.Replace(w.request("CONNECT", "api.acme.test:443", key), "Host: api.acme.test", "Host: api.acme.test:443", 1))
@@ -164,7 +172,8 @@ func testTunnels(t *testing.T, w *world) {
 func testBound(t *testing.T, w *world) {
 	reader := "X-API-Key: " + w.keystile.keys["reader"]
 	w.refused(t, "bound", w.send(w.request("GET", "/orders/7", reader)), 403, "PERMISSION_DENIED")
-	w.refused(t, "bound, another spelling", w.send(w.request("GET", "/orders/%2e/7", reader)), 403, map[bool]string{true: "PERMISSION_DENIED", false: "REQUEST_MALFORMED"}[w.gateway.cleans])
+	w.refused(t, "bound, encoded", w.send(w.request("GET", "/%6frders/7", reader)), 403, "PERMISSION_DENIED")
+	w.refused(t, "bound, with a dot", w.send(w.request("GET", "/orders/%2e/7", reader)), 403, map[bool]string{true: "PERMISSION_DENIED", false: "REQUEST_MALFORMED"}[w.gateway.cleans])
 	r := w.send(w.request("GET", "/orders/7", "X-API-Key: "+w.keystile.keys["good"]))
 	if got := w.upstream.take(); r.StatusCode != http.StatusOK || len(got) != 1 {
 		t.Errorf("bound and held: status %d, %d calls upstream", r.StatusCode, len(got))
