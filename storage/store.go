@@ -106,11 +106,29 @@ type SubscriptionQuery struct {
 
 // Log is the change log that replicas follow.
 type Log interface {
-	// Snapshot gives every record, and the position, of one moment.
-	Snapshot(ctx context.Context) (Records, Position, time.Time, error)
+	// Snapshot gives take every record of one moment, in parts, and then that
+	// moment's position and the store's clock. A key comes with all its secrets, and
+	// what a record refers to comes no later than the record. Lists and maps may be
+	// shared among records. An error of take's ends it, and is returned.
+	Snapshot(ctx context.Context, take func(Records) error) (Position, time.Time, error)
 	// ChangesSince gives what was written after since, as of one moment. With
 	// nothing new it returns since itself and no records, and is cheap.
 	ChangesSince(ctx context.Context, since Position) (Changes, error)
+}
+
+// Whole takes a snapshot of a log in one piece.
+func Whole(ctx context.Context, log Log) (all Records, position Position, now time.Time, err error) {
+	position, now, err = log.Snapshot(ctx, func(part Records) error {
+		all.Tenants, all.Users, all.Roles = append(all.Tenants, part.Tenants...), append(all.Users, part.Users...), append(all.Roles, part.Roles...)
+		all.Keys, all.APIs = append(all.Keys, part.Keys...), append(all.APIs, part.APIs...)
+		all.Subscriptions = append(all.Subscriptions, part.Subscriptions...)
+		all.Unreadable += part.Unreadable
+		return nil
+	})
+	if err != nil {
+		return Records{}, Position{}, time.Time{}, err //nolint:wrapcheck // it is the log's own
+	}
+	return all, position, now, nil
 }
 
 // Trail reads the audit trail.

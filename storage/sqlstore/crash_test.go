@@ -101,7 +101,7 @@ func writeForever(ctx context.Context, s *Store, run string, written func(id str
 // no half of any other.
 func intact(t *testing.T, s *Store, acknowledged map[string]int64) {
 	t.Helper()
-	records, position, _, err := s.Snapshot(t.Context())
+	records, position, _, err := storage.Whole(t.Context(), s)
 	if err != nil {
 		t.Fatal(err)
 	}

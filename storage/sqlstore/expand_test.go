@@ -46,7 +46,7 @@ func TestThePreviousReleaseKeepsWorking(t *testing.T) {
 			t.Fatalf("Migrate: got %d to %d, %v", from, to, err)
 		}
 		writeAsVersion1(t, s, "since")
-		records, _, _, err := s.Snapshot(t.Context())
+		records, _, _, err := storage.Whole(t.Context(), s)
 		if err != nil || records.Unreadable != 0 || len(records.Tenants) != 2 || len(records.Keys) != 2 {
 			t.Fatalf("Snapshot: got %+v, %v", records, err)
 		}
@@ -91,7 +91,7 @@ func TestTheReleaseBeforeLetsNoPreflightThrough(t *testing.T) {
 		}
 		execute(t, s, `UPDATE apis SET display_name = '', visibility = 'PUBLIC', state = 'PUBLISHED', deprecate_time = NULL,
 			sunset_time = NULL, subscription_required = 1, routes = '[]', update_time = 0, version = version + 1`)
-		records, _, _, err := s.Snapshot(t.Context())
+		records, _, _, err := storage.Whole(t.Context(), s)
 		if err != nil || records.Unreadable != 0 || len(records.APIs) != 3 {
 			t.Fatalf("Snapshot: got %+v, %v", records, err)
 		}

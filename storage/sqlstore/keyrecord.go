@@ -34,16 +34,19 @@ type keyRow struct {
 
 // key gives the key without its secrets. A key that lost its scopes, its
 // addresses or its APIs would be allowed more than before, so it has no state.
-func (r *keyRow) key() (k *storage.Key, spoilt bool) {
+func (r *keyRow) key(known *remembered) (k *storage.Key, spoilt bool) {
 	var f fields
+	if known == nil {
+		known = &remembered{}
+	}
 	k = &storage.Key{
 		ID:           r.ID,
 		TenantID:     r.TenantID,
 		UserID:       r.UserID,
 		DisplayName:  r.DisplayName,
-		Scopes:       f.list(r.Scopes),
-		AllowedCIDRs: f.prefixes(r.AllowedCIDRs),
-		Labels:       f.labels(r.Labels),
+		Scopes:       recall(&f, known.lists, r.Scopes, f.list),
+		AllowedCIDRs: recall(&f, known.prefixes, r.AllowedCIDRs, f.prefixes),
+		Labels:       recall(&f, known.labels, r.Labels, f.labels),
 		State:        oneOf(&f, r.State, storage.KeyActive, storage.KeyDisabled, storage.KeyRevoked),
 		StartTime:    maybeAt(r.StartTime),
 		ExpireTime:   maybeAt(r.ExpireTime),
@@ -56,7 +59,7 @@ func (r *keyRow) key() (k *storage.Key, spoilt bool) {
 		UpdateTime:   at(r.UpdateTime),
 		DeleteTime:   maybeAt(r.DeleteTime),
 		CreatedBy:    storage.UserRef{TenantID: r.CreatedByTenantID, ID: r.CreatedByUserID},
-		APIs:         f.apis(r.APIs),
+		APIs:         recall(&f, known.apis, r.APIs, f.apis),
 		SecretPrefix: r.SecretPrefix,
 	}
 	if f.spoilt {

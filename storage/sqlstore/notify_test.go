@@ -88,7 +88,7 @@ func TestWakes(t *testing.T) {
 	// The connection is made beside; until then a wake may be lost.
 	repeat(t, hearing, write)
 
-	_, position, _, err := one.Snapshot(t.Context())
+	_, position, _, err := storage.Whole(t.Context(), one)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -244,7 +244,7 @@ func TestADeadlineEndsADeadConnection(t *testing.T) {
 	position := storage.Position{StoreID: read[string](t, s, "SELECT store_id FROM store_state"), Revision: 1}
 	calls := map[string]func(context.Context) error{
 		"ChangesSince": func(ctx context.Context) error { _, err := s.ChangesSince(ctx, position); return err },
-		"Snapshot":     func(ctx context.Context) error { _, _, _, err := s.Snapshot(ctx); return err },
+		"Snapshot":     func(ctx context.Context) error { _, _, _, err := storage.Whole(ctx, s); return err },
 		"GetTenant":    func(ctx context.Context) error { _, err := s.GetTenant(ctx, "acme"); return err },
 		"Ping":         s.Ping,
 		"Write": func(ctx context.Context) error {

@@ -81,7 +81,7 @@ func selectSubscriptions(q *session, rest string, args ...any) (subs []*storage.
 // selectKeys reads keys without their secrets.
 func selectKeys(q *session, rest string, args ...any) (keys []*storage.Key, spoilt int, err error) {
 	err = each(q, func(row *keyRow) error {
-		k, bad := row.key()
+		k, bad := row.key(q.known)
 		q.note(keyRef(k.ID), bad)
 		keys, spoilt = append(keys, k), spoilt+count(bad)
 		return nil

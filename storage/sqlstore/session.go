@@ -24,6 +24,8 @@ type session struct {
 	// spoilt are the records read that have a field which can't be read; nil
 	// where nobody will write.
 	spoilt map[storage.ChangeRef]bool
+	// known are texts that were read before; nil where nothing is remembered.
+	known *remembered
 }
 
 // note remembers a record that was read spoilt.

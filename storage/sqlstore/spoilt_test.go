@@ -19,7 +19,7 @@ func TestSpoiltFieldsRefuseTheirRecordAlone(t *testing.T) {
 		} {
 			addKeys(t, s, "good", "bad")
 			execute(t, s, "UPDATE keys SET "+set+" WHERE id = 'bad'")
-			records, _, _, err := s.Snapshot(t.Context())
+			records, _, _, err := storage.Whole(t.Context(), s)
 			if err != nil || records.Unreadable != 1 || len(records.Keys) != 2 {
 				t.Errorf("%s: got %d keys, %d unreadable, %v", set, len(records.Keys), records.Unreadable, err)
 			}

@@ -43,7 +43,7 @@ func testCreateKeys(t *testing.T, s *suite) {
 		}
 		same(t, "key", s.key(t, k.ID), keptKey(k))
 	}
-	records, _, _, err := s.store.Snapshot(t.Context())
+	records, _, _, err := storage.Whole(t.Context(), s.store)
 	if err != nil || len(records.Keys) != many+2 || records.Unreadable != 0 {
 		t.Errorf("Snapshot: got %d keys, %v; want %d", len(records.Keys), err, many+2)
 	}
@@ -95,7 +95,7 @@ func testTakenKeys(t *testing.T, s *suite) {
 		same(t, "taken", taken, want)
 		return err
 	})
-	records, position, _, err := s.store.Snapshot(t.Context())
+	records, position, _, err := storage.Whole(t.Context(), s.store)
 	if err != nil || len(records.Keys) != 3 || revision != 0 || position != before {
 		t.Errorf("after what was refused: got %d keys, revision %d, %v", len(records.Keys), revision, err)
 	}
@@ -153,7 +153,7 @@ func testCreateKeysTogether(t *testing.T, s *suite) {
 			t.Errorf("importer %d: got %d taken, want %d", i, len(taken), many)
 		}
 	})
-	records, _, _, err := s.store.Snapshot(t.Context())
+	records, _, _, err := storage.Whole(t.Context(), s.store)
 	if err != nil || won != 1 || len(records.Keys) != many {
 		t.Errorf("got %d winners and %d keys, %v; want 1 and %d", won, len(records.Keys), err, many)
 	}

@@ -81,7 +81,7 @@ func (c *copyOf) apply(records *storage.Records) {
 // what was committed before the position it was told.
 func testFollower(t *testing.T, s *suite) {
 	s.populate(t)
-	records, position, _, err := s.store.Snapshot(t.Context())
+	records, position, _, err := storage.Whole(t.Context(), s.store)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +147,7 @@ func testFollower(t *testing.T, s *suite) {
 	})
 	writing.Store(false)
 	following.Wait()
-	records, now, _, err := s.store.Snapshot(t.Context())
+	records, now, _, err := storage.Whole(t.Context(), s.store)
 	if err != nil || now != position {
 		t.Errorf("Snapshot: got position %v, %v; want %v", now, err, position)
 	}

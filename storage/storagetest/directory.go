@@ -73,7 +73,7 @@ func (s *suite) read(t *testing.T, d directory) {
 			return nil
 		})
 	}
-	records, position, _, err := s.store.Snapshot(t.Context())
+	records, position, _, err := storage.Whole(t.Context(), s.store)
 	wantError(t, "Snapshot", err, nil)
 	changes := s.changes(t, storage.Position{StoreID: position.StoreID})
 	for what, all := range map[string]*storage.Records{"snapshot": &records, "changes": &changes.Records} {
@@ -225,7 +225,7 @@ func testDirectoryDeletes(t *testing.T, s *suite) {
 	if len(changes.Gone) != 0 || len(changes.Records.APIs) != 1 || changes.Records.APIs[0].Version != 1 {
 		t.Errorf("an API made again: got %+v, gone %v", changes.Records.APIs, changes.Gone)
 	}
-	records, _, _, err := s.store.Snapshot(t.Context())
+	records, _, _, err := storage.Whole(t.Context(), s.store)
 	wantError(t, "Snapshot", err, nil)
 	same(t, "subscriptions", records.Subscriptions, []*storage.Subscription{kept})
 	if len(records.Roles) != 0 || len(records.APIs) != 2 {

@@ -184,7 +184,7 @@ func (s *suite) key(t *testing.T, id string) *storage.Key {
 
 func (s *suite) position(t *testing.T) storage.Position {
 	t.Helper()
-	_, position, _, err := s.store.Snapshot(t.Context())
+	_, position, _, err := storage.Whole(t.Context(), s.store)
 	if err != nil {
 		t.Fatalf("Snapshot: %v", err)
 	}

@@ -92,7 +92,7 @@ func testPurge(t *testing.T, s *suite) {
 		want[each] = true
 	}
 	same(t, "gone", gone, want)
-	records, _, _, err := s.store.Snapshot(t.Context())
+	records, _, _, err := storage.Whole(t.Context(), s.store)
 	wantError(t, "Snapshot", err, nil)
 	same(t, "keys that stay", keyIDs(records.Keys), []string{"admin's", "bound", "late", "live"})
 	same(t, "users that stay", names(records.Users, func(u *storage.User) string { return u.TenantID + "/" + u.ID }),
@@ -174,7 +174,7 @@ func testPurgeGoesOn(t *testing.T, s *suite) {
 	if calls < 2 || calls > 50 || len(gone) != many+2 {
 		t.Errorf("got %d calls and %d refs; want a few, and %d", calls, len(gone), many+2)
 	}
-	records, _, _, err := s.store.Snapshot(t.Context())
+	records, _, _, err := storage.Whole(t.Context(), s.store)
 	if err != nil || len(records.Keys) != 1 || len(records.Tenants) != 1 || len(records.Users) != 1 {
 		t.Errorf("what stays: got %d keys, %d tenants, %d users, %v", len(records.Keys), len(records.Tenants), len(records.Users), err)
 	}

@@ -12,7 +12,7 @@ import (
 func testReplicas(t *testing.T, s *suite) {
 	s.populate(t)
 	ctx := t.Context()
-	_, position, _, err := s.store.Snapshot(ctx)
+	_, position, _, err := storage.Whole(ctx, s.store)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +83,7 @@ func testReplicas(t *testing.T, s *suite) {
 // testLostTail: a follower of a story that the store has lost is told so.
 func testLostTail(t *testing.T, s *suite) {
 	s.populate(t)
-	_, position, _, err := s.store.Snapshot(t.Context())
+	_, position, _, err := storage.Whole(t.Context(), s.store)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,7 +32,7 @@ func testReset(t *testing.T, s *suite) {
 		t.Errorf("ChangesSince the beginning: got %+v, %v; want all three records", changes, err)
 	}
 	other := s.Open(t)
-	_, there, _, err := other.Snapshot(t.Context())
+	_, there, _, err := storage.Whole(t.Context(), other)
 	if err != nil || there.StoreID == here.StoreID {
 		t.Errorf("two stores have one id: %v, %v", there, err)
 	}
@@ -52,7 +52,7 @@ func testSnapshot(t *testing.T, s *suite) {
 		}
 		return nil
 	})
-	records, position, now, err := s.store.Snapshot(t.Context())
+	records, position, now, err := storage.Whole(t.Context(), s.store)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +97,7 @@ func testOneMoment(t *testing.T, s *suite) {
 	}
 	for _, read := range []func() error{
 		func() error {
-			records, _, _, err := s.store.Snapshot(t.Context())
+			records, _, _, err := storage.Whole(t.Context(), s.store)
 			judge("Snapshot", records.Users, records.Keys)
 			return err
 		},

@@ -199,7 +199,7 @@ func testUnreadable(t *testing.T, s *suite) {
 	s.Spoil(t, s.store, storage.ChangeRef{Kind: storage.ChangeKey, ID: "k2"})
 	s.Spoil(t, s.store, storage.ChangeRef{Kind: storage.ChangeUser, TenantID: "acme", ID: "ada"})
 
-	records, _, _, err := s.store.Snapshot(t.Context())
+	records, _, _, err := storage.Whole(t.Context(), s.store)
 	if err != nil {
 		t.Fatalf("Snapshot: %v", err)
 	}

@@ -27,7 +27,7 @@ func testUnreadableDirectory(t *testing.T, s *suite) {
 	} {
 		s.Spoil(t, s.store, each)
 	}
-	snapshot, _, _, err := s.store.Snapshot(t.Context())
+	snapshot, _, _, err := storage.Whole(t.Context(), s.store)
 	wantError(t, "Snapshot", err, nil)
 	changes := s.changes(t, before)
 	for what, records := range map[string]*storage.Records{"snapshot": &snapshot, "changes": &changes.Records} {

@@ -163,7 +163,7 @@ func testCopies(t *testing.T, s *suite) {
 	}
 	spoil(key)
 	spoil(s.key(t, "k1"))
-	records, _, _, err := s.store.Snapshot(t.Context())
+	records, _, _, err := storage.Whole(t.Context(), s.store)
 	if err != nil {
 		t.Fatal(err)
 	}
