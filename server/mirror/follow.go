@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -178,6 +179,9 @@ func (m *Mirror) moves(before storage.Position) bool {
 // advance applies changes so that a reader sees all of them or none, and extends
 // the lease: they were read after its renewal.
 func (m *Mirror) advance(began time.Time, changes *storage.Changes) {
+	if mutantSkipApply {
+		changes.Records.Keys = slices.DeleteFunc(changes.Records.Keys, func(k *storage.Key) bool { return k.Version > 1 })
+	}
 	// Syncs run one at a time and nothing else changes the state, so that it can
 	// be read here without the lock.
 	routes := m.state.nextRoutes(&changes.Records, changes.Gone)
@@ -194,17 +198,20 @@ func (m *Mirror) advance(began time.Time, changes *storage.Changes) {
 // replace takes a snapshot, and puts it in place of the copy once it is whole. It
 // extends no lease: what was committed since the snapshot is not in it.
 func (m *Mirror) replace(ctx context.Context) (unreadable int, err error) {
-	records, position, _, err := m.source.Snapshot(ctx)
+	fresh := newState()
+	position, _, err := m.source.Snapshot(ctx, func(part storage.Records) error {
+		fresh.update(&part, nil, fresh.nextRoutes(&part, nil))
+		unreadable += part.Unreadable
+		return nil
+	})
 	if err != nil {
 		return 0, fmt.Errorf("taking a snapshot: %w", err)
 	}
-	fresh := newState()
-	fresh.update(&records, nil, fresh.nextRoutes(&records, nil))
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.state = fresh
 	m.arrive(position)
-	return records.Unreadable, nil
+	return unreadable, nil
 }
 
 // arrive notes that the copy shows a position. The lock is held.

@@ -153,7 +153,7 @@ func (m *Mirror) Freshness() Freshness {
 		return f
 	}
 	held := elapsed(m.leased, now)
-	f.Fresh, f.Stale = held < m.opts.bound(), held >= m.opts.MaxStaleness
+	f.Fresh, f.Stale = held < m.opts.bound() || mutantNoLease, held >= m.opts.MaxStaleness
 	f.Left = max(0, m.opts.bound()-held)
 	return f
 }

@@ -44,14 +44,17 @@ func (s *source) wait(ctx context.Context) error {
 	}
 }
 
-func (s *source) Snapshot(ctx context.Context) (storage.Records, storage.Position, time.Time, error) {
+func (s *source) Snapshot(ctx context.Context, take func(storage.Records) error) (storage.Position, time.Time, error) {
 	if err := s.wait(ctx); err != nil {
-		return storage.Records{}, storage.Position{}, time.Time{}, err
+		return storage.Position{}, time.Time{}, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.snapshots++
-	return s.records, s.now, time.Now(), s.err
+	if s.err != nil {
+		return storage.Position{}, time.Time{}, s.err
+	}
+	return s.now, time.Now(), take(s.records)
 }
 
 func (s *source) ChangesSince(ctx context.Context, since storage.Position) (storage.Changes, error) {

@@ -1,0 +1,8 @@
+//go:build mutant_skip_apply && !mutant_no_lease
+
+package mirror
+
+const (
+	mutantSkipApply = true
+	mutantNoLease   = false
+)
