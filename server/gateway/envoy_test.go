@@ -72,6 +72,20 @@ func TestReadEnvoy(t *testing.T) {
 	}
 }
 
+func TestReadEnvoyOfAlteredText(t *testing.T) {
+	same := []string{":method", "GET", ":path", "/orders/7?x=1", ":authority", "api.acme.test", ":scheme", "https", "x-api-key", one}
+	if call := read(t, raw(same...), Options{}); call.HTTP.Path != "/orders/7?x=1" {
+		t.Errorf("the same: got %+v", call.HTTP)
+	}
+	for i, other := range map[int]string{1: "G\xff", 3: "/orders/7?x=1\xff", 5: "api.acme.tes\xff"} {
+		pairs := slices.Clone(same)
+		pairs[i] = other
+		if call := read(t, raw(pairs...), Options{}); call.HTTP.Path != unreadable {
+			t.Errorf("%s %q: got %+v", pairs[i-1], other, call.HTTP)
+		}
+	}
+}
+
 func TestReadEnvoyRefusesTwoCredentials(t *testing.T) {
 	for name, q := range map[string]*authv3.CheckRequest{
 		"map":               question(map[string]string{"authorization": "Bearer " + one, "x-api-key": other}),

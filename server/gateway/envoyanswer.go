@@ -43,49 +43,65 @@ func refusalCode(reason access.Reason) codes.Code {
 }
 
 func allowed(call *Call, r *Reply, names *Names, o *Options) *authv3.OkHttpResponse {
-	identity := r.identity(names)
-	out := &authv3.OkHttpResponse{Headers: make([]*corev3.HeaderValueOption, 0, len(identity)+1)}
-	for _, h := range identity {
-		out.Headers = append(out.Headers, overwrite(strings.ToLower(h.Name), h.Value))
+	out := &authv3.OkHttpResponse{}
+	set := newHeaders(len(names.lower) + 1)
+	for i, h := range r.identity(names) {
+		set.overwrite(names.lower[i], h.Value)
 	}
-	out.HeadersToRemove = call.Carriers.headers()
+	out.HeadersToRemove = make([]string, 0, 3+len(names.underscored)+len(call.Forged))
+	out.HeadersToRemove = append(out.HeadersToRemove, call.Carriers.headers()...)
 	if call.Carriers.Has(InCookie) {
 		if call.Cookies == "" {
 			out.HeadersToRemove = append(out.HeadersToRemove, headerCookie)
 		} else {
-			out.Headers = append(out.Headers, overwrite(headerCookie, call.Cookies))
+			set.overwrite(headerCookie, call.Cookies)
 		}
 	}
 	if call.Carriers.Has(InQuery) {
 		out.QueryParametersToRemove = []string{o.CredentialQuery}
 	}
-	out.HeadersToRemove = append(out.HeadersToRemove, forged(call, names)...)
+	out.HeadersToRemove = appendForged(out.HeadersToRemove, call, names)
+	out.Headers = set.list
 	for _, h := range r.lifecycle() {
 		out.ResponseHeadersToAdd = append(out.ResponseHeadersToAdd, overwrite(strings.ToLower(h.Name), h.Value))
 	}
 	return out
 }
 
-// forged names the client's headers that an upstream could take for identity
+// appendForged names the client's headers that an upstream could take for identity
 // headers, but for those that are overwritten. The commonest other spelling is
 // named in any case, as Envoy may have been told not to show all headers.
-func forged(call *Call, names *Names) []string {
-	all := names.all()
-	out := make([]string, 0, len(all)+len(call.Forged))
-	for _, name := range all {
-		out = append(out, strings.ReplaceAll(strings.ToLower(name), "-", "_"))
-	}
+func appendForged(out []string, call *Call, names *Names) []string {
+	out = append(out, names.underscored[:]...)
 	for _, name := range call.Forged {
 		name = strings.ToLower(name)
-		set := false
-		for _, own := range all {
-			set = set || strings.EqualFold(own, name)
-		}
-		if !set && !slices.Contains(out, name) {
+		if !slices.Contains(names.lower[:], name) && !slices.Contains(out, name) {
 			out = append(out, name)
 		}
 	}
 	return out
+}
+
+// headers makes many headers with few allocations.
+type headers struct {
+	list    []*corev3.HeaderValueOption
+	options []corev3.HeaderValueOption
+	values  []corev3.HeaderValue
+}
+
+func newHeaders(most int) *headers {
+	return &headers{
+		make([]*corev3.HeaderValueOption, 0, most), make([]corev3.HeaderValueOption, most), make([]corev3.HeaderValue, most),
+	}
+}
+
+// overwrite adds a header that is set in place of the client's own.
+func (h *headers) overwrite(name, value string) {
+	i := len(h.list)
+	v, o := &h.values[i], &h.options[i]
+	v.Key, v.Value = name, value
+	o.Header, o.AppendAction, o.KeepEmptyValue = v, corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD, true
+	h.list = append(h.list, o)
 }
 
 // overwrite sets a header in place of the client's own. append stays unset, as

@@ -3,6 +3,7 @@ package gateway
 import (
 	"net/netip"
 	"strings"
+	"unicode/utf8"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
@@ -36,6 +37,9 @@ func ReadEnvoy(req *authv3.CheckRequest, o *Options, names *Names) (Call, error)
 			headers.read(h.GetKey(), h.GetValue(), false)
 		}
 	}
+	if headers.altered {
+		call.HTTP.Path = unreadable
+	}
 	headers.credential.query(call.HTTP.Path, o.CredentialQuery)
 	if query := request.GetQuery(); query != "" {
 		// Envoy leaves it empty; some others put the query here.
@@ -57,10 +61,14 @@ type envoyHeaders struct {
 	names      *Names
 	credential credential
 	preflight  preflight
+	// altered is true when a pseudo-header is not what the request is said to be.
+	altered bool
 }
 
 func (e *envoyHeaders) read(name, value string, fromMap bool) {
 	switch {
+	case strings.HasPrefix(name, ":"):
+		e.altered = e.altered || !fromMap && value != e.told(name, value) && !utf8.ValidString(value)
 	case strings.EqualFold(name, headerAuthorization):
 		e.list(value, fromMap, e.credential.authorization)
 	case strings.EqualFold(name, headerAPIKey):
@@ -75,6 +83,22 @@ func (e *envoyHeaders) read(name, value string, fromMap bool) {
 	case e.names.Forges(name):
 		e.call.Forged = append(e.call.Forged, name)
 	}
+}
+
+// told gives what the request is said to have for a pseudo-header, whose value is
+// given for those that don't matter. Where text is wanted, Envoy writes '!' for
+// each byte that is no UTF-8: only the raw headers show what it will send on, and
+// what is judged must be that.
+func (e *envoyHeaders) told(name, value string) string {
+	switch name {
+	case ":method":
+		return e.call.HTTP.Method
+	case ":authority":
+		return e.call.HTTP.Host
+	case ":path":
+		return e.call.HTTP.Path
+	}
+	return value
 }
 
 func (e *envoyHeaders) list(value string, fromMap bool, read func(string)) {

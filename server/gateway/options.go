@@ -26,6 +26,9 @@ type Options struct {
 type Names struct {
 	Tenant, User, Key, Roles, API, Decision string
 
+	// lower are the same in lower case, as HTTP/2 and Envoy write them, and
+	// underscored the commonest other spelling of each.
+	lower, underscored [6]string
 	// prefix is what forged ones begin with, in lower case with every separator
 	// as '-'.
 	prefix string
@@ -37,10 +40,15 @@ func (o *Options) Names() Names {
 	if p == "" {
 		p = DefaultIdentityPrefix
 	}
-	return Names{
+	n := Names{
 		Tenant: p + "Tenant", User: p + "User", Key: p + "Key", Roles: p + "Roles", API: p + "Api", Decision: p + "Decision",
 		prefix: strings.Map(plainer, p),
 	}
+	for i, name := range n.all() {
+		n.lower[i] = strings.ToLower(name)
+		n.underscored[i] = strings.ReplaceAll(n.lower[i], "-", "_")
+	}
+	return n
 }
 
 // all gives the names in the order in which they are sent.

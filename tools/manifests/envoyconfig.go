@@ -12,6 +12,7 @@ import (
 	cluster "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	_ "github.com/envoyproxy/go-control-plane/envoy/extensions/access_loggers/stream/v3" // named by the configuration
 	extauthz "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_authz/v3"
+	mutation "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/header_mutation/v3"
 	_ "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3" // named by the configuration
 	hcm "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	_ "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3" // named by the configuration
@@ -94,9 +95,14 @@ func (c *checker) listeners(file string, boot *bootstrap.Bootstrap, project *typ
 				if !c.typed(file, filter.GetTypedConfig(), manager) {
 					continue
 				}
-				if filters := manager.GetHttpFilters(); len(filters) > 0 {
+				// What a client says in Keystile's place is removed first, and then it is
+				// asked.
+				filters := manager.GetHttpFilters()
+				if len(filters) < 2 {
+					c.fault(file, "the HTTP filters must begin with header_mutation and ext_authz")
+				} else {
 					authz := &extauthz.ExtAuthz{}
-					if c.typed(file, filters[0].GetTypedConfig(), authz) {
+					if c.typed(file, filters[0].GetTypedConfig(), &mutation.HeaderMutation{}) && c.typed(file, filters[1].GetTypedConfig(), authz) {
 						c.asks(file, authz)
 					}
 				}
