@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -53,7 +54,7 @@ func newDecision(a *Answer, q *Question, now time.Time) *decision {
 	key := a.Grant.Key
 	d := &decision{
 		ID: a.DecisionID, Time: now, Reason: a.Verdict.Reason, Message: access.Message(a.Verdict, &a.Grant),
-		TenantID: key.TenantID, UserID: key.UserID, KeyID: key.ID, SecretIndex: a.Grant.SecretIndex,
+		TenantID: strings.Clone(key.TenantID), UserID: strings.Clone(key.UserID), KeyID: strings.Clone(key.ID), SecretIndex: a.Grant.SecretIndex,
 		Permission: q.Permission, Tenant: q.Tenant, KeyTenant: q.KeyTenant,
 	}
 	if api := a.Grant.Target.API; api != nil {

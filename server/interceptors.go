@@ -142,7 +142,7 @@ func (s *Service) logCall(ctx context.Context, call *callInfo, code codes.Code, 
 	if fault != nil {
 		attrs = append(attrs, slog.String("reason", fault.Reason), slog.String("message", fault.Message))
 		if level == slog.LevelError {
-			attrs = append(attrs, slog.Any("cause", fault.cause))
+			attrs = append(attrs, slog.String("remedy", fault.Remedy), slog.Any("cause", fault.cause))
 		}
 	}
 	s.log.LogAttrs(ctx, level, "call", attrs...)

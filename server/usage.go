@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"encoding/binary"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -56,7 +57,9 @@ func (u *usage) note(k *storage.Key, digest *storage.Digest, now time.Time) {
 	if have, ok := u.seen[k.ID]; ok && !now.After(have.Time) || !ok && len(u.seen) >= maxUsage {
 		return
 	}
-	u.seen[k.ID] = storage.Used{KeyID: k.ID, User: k.User(), Time: now}
+	// What is kept must not hold on to the rest of the record.
+	id := strings.Clone(k.ID)
+	u.seen[id] = storage.Used{KeyID: id, User: storage.UserRef{TenantID: strings.Clone(k.TenantID), ID: strings.Clone(k.UserID)}, Time: now}
 }
 
 func (u *usage) take() []storage.Used {

@@ -9,22 +9,30 @@ import (
 )
 
 // update puts changes in place: what is gone goes, what was written comes.
-// routes are those that nextRoutes has made of the same changes.
-func (s *state) update(records *storage.Records, gone []storage.ChangeRef, routes map[string]*access.Routes) {
+// routes are those that nextRoutes has made of the same changes. It gives how many
+// records have no room: their keys are refused.
+func (s *state) update(records *storage.Records, gone []storage.ChangeRef, routes map[string]*access.Routes) (refused int) {
 	s.forget(gone)
 	for _, t := range records.Tenants {
 		s.tenants[t.ID] = t
 		s.owners.Set(t.ID, t.Hosts)
 	}
 	for _, u := range records.Users {
-		s.users[u.Ref()] = u
+		if s.records.PutUser(u) != nil {
+			refused++
+		}
 	}
 	for _, r := range records.Roles {
 		s.roles[r.Ref()] = access.RoleOf(r)
+		s.rolesAt++
 	}
 	for _, k := range records.Keys {
-		s.dropKey(k.ID)
-		s.addKey(k)
+		// Deleted keys are left out: their secrets are unknown from now on.
+		if !k.DeleteTime.IsZero() {
+			s.records.Delete(k.ID)
+		} else if s.records.Put(k) != nil {
+			refused++
+		}
 	}
 	for _, a := range records.APIs {
 		if s.apis[a.TenantID] == nil {
@@ -43,6 +51,7 @@ func (s *state) update(records *storage.Records, gone []storage.ChangeRef, route
 		}
 		s.routes[tenant] = r
 	}
+	return refused
 }
 
 // nextRoutes makes the routes of the tenants whose APIs changes touch; nil where
@@ -74,30 +83,6 @@ func (s *state) nextRoutes(records *storage.Records, gone []storage.ChangeRef) m
 		}
 	}
 	return out
-}
-
-// addKey leaves deleted keys out: their secrets are unknown from now on.
-func (s *state) addKey(k *storage.Key) {
-	if !k.DeleteTime.IsZero() {
-		return
-	}
-	s.keys[k.ID] = k
-	for i := range k.Secrets {
-		s.secrets[k.Secrets[i].Digest] = place{k, i}
-	}
-}
-
-func (s *state) dropKey(id string) {
-	old := s.keys[id]
-	if old == nil {
-		return
-	}
-	delete(s.keys, id)
-	for i := range old.Secrets {
-		if s.secrets[old.Secrets[i].Digest].key == old {
-			delete(s.secrets, old.Secrets[i].Digest)
-		}
-	}
 }
 
 func subscriberOf(sub *storage.Subscription) subscriber {
@@ -133,11 +118,12 @@ func (s *state) forget(gone []storage.ChangeRef) {
 			delete(s.tenants, ref.ID)
 			s.owners.Set(ref.ID, nil)
 		case storage.ChangeUser:
-			delete(s.users, storage.UserRef{TenantID: ref.TenantID, ID: ref.ID})
+			s.records.DeleteUser(storage.UserRef{TenantID: ref.TenantID, ID: ref.ID})
 		case storage.ChangeRole:
 			delete(s.roles, storage.RoleRef{TenantID: ref.TenantID, ID: ref.ID})
+			s.rolesAt++
 		case storage.ChangeKey:
-			s.dropKey(ref.ID)
+			s.records.Delete(ref.ID)
 		case storage.ChangeAPI:
 			delete(s.apis[ref.TenantID], ref.ID)
 		case storage.ChangeSubscription:

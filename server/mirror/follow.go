@@ -160,8 +160,8 @@ func (m *Mirror) look(ctx context.Context, began time.Time) (snapshot bool, unre
 	case err != nil:
 		return false, 0, err //nolint:wrapcheck // it says what it was doing
 	case !changes.Reset:
-		m.advance(began, &changes)
-		return false, changes.Records.Unreadable, nil
+		refused := m.advance(began, &changes)
+		return false, changes.Records.Unreadable + refused, nil
 	case changes.Rewound:
 		m.distrust()
 	}
@@ -178,7 +178,7 @@ func (m *Mirror) moves(before storage.Position) bool {
 
 // advance applies changes so that a reader sees all of them or none, and extends
 // the lease: they were read after its renewal.
-func (m *Mirror) advance(began time.Time, changes *storage.Changes) {
+func (m *Mirror) advance(began time.Time, changes *storage.Changes) (refused int) {
 	if mutantSkipApply {
 		changes.Records.Keys = slices.DeleteFunc(changes.Records.Keys, func(k *storage.Key) bool { return k.Version > 1 })
 	}
@@ -187,26 +187,32 @@ func (m *Mirror) advance(began time.Time, changes *storage.Changes) {
 	routes := m.state.nextRoutes(&changes.Records, changes.Gone)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.state.update(&changes.Records, changes.Gone, routes)
+	refused = m.state.update(&changes.Records, changes.Gone, routes)
 	m.arrive(changes.Now)
 	m.synced, m.leased = began, began
 	if m.shared() {
 		m.leased = m.renewed
 	}
+	return refused
 }
 
-// replace takes a snapshot, and puts it in place of the copy once it is whole. It
-// extends no lease: what was committed since the snapshot is not in it.
+// replace takes a snapshot. Its keys and users take the place of those of the copy
+// one by one, as millions of them must not be held twice, and what is not in it goes
+// in the end; all else changes at once. Meanwhile a check may see a key as it is in
+// the snapshot beside a role as it was before: each of them as new as the lease says,
+// or newer. It extends no lease: what was committed since is not in it.
 func (m *Mirror) replace(ctx context.Context) (unreadable int, err error) {
-	fresh := newState()
+	// Syncs run one at a time and nothing else changes the state.
+	fresh := newState(m.state.records, m.state.rolesAt)
+	fresh.records.BeginRound()
 	position, _, err := m.source.Snapshot(ctx, func(part storage.Records) error {
-		fresh.update(&part, nil, fresh.nextRoutes(&part, nil))
-		unreadable += part.Unreadable
+		unreadable += part.Unreadable + fresh.update(&part, nil, fresh.nextRoutes(&part, nil))
 		return nil
 	})
 	if err != nil {
 		return 0, fmt.Errorf("taking a snapshot: %w", err)
 	}
+	fresh.records.Sweep()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.state = fresh

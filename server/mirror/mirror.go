@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/keystile/keystile/server/access"
+	"github.com/keystile/keystile/server/mirror/slab"
 	"github.com/keystile/keystile/storage"
 )
 
@@ -91,7 +92,7 @@ func New(source storage.Log, opts Options) *Mirror {
 		source:   source,
 		opts:     opts,
 		wake:     make(chan struct{}, 1),
-		state:    newState(),
+		state:    newState(slab.New(slab.Options{}), 0),
 		advanced: make(chan struct{}),
 		moved:    make(chan struct{}),
 	}
@@ -111,11 +112,11 @@ func (m *Mirror) Lookup(digest storage.Digest, aim *access.Aim) (access.Grant, b
 func (m *Mirror) LookupID(keyID string, aim *access.Aim) (access.Grant, bool) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	key := m.state.keys[keyID]
-	if key == nil {
+	found := &slab.Found{}
+	if !m.state.records.ByID(keyID, found) {
 		return access.Grant{}, false
 	}
-	return m.state.grant(place{key, 0}, aim), true
+	return m.state.grant(found, aim), true
 }
 
 // LookupTarget gives what an aim leads to, for a call without a key.

@@ -4,14 +4,9 @@ import (
 	"slices"
 
 	"github.com/keystile/keystile/server/access"
+	"github.com/keystile/keystile/server/mirror/slab"
 	"github.com/keystile/keystile/storage"
 )
-
-// place says whose secret a digest is.
-type place struct {
-	key   *storage.Key
-	index int
-}
 
 // subscriber names who is subscribed to an API: a user, or without an id a whole
 // tenant.
@@ -23,11 +18,14 @@ type subscriber struct {
 // state is the copy itself. Records are replaced, never changed, so that a
 // Grant stays whole after the lock is given back.
 type state struct {
+	// records holds keys and users, of which there may be millions. It is the same
+	// through all snapshots.
+	records *slab.Store
+
 	tenants map[string]*storage.Tenant
-	users   map[storage.UserRef]*storage.User
 	roles   map[storage.RoleRef]access.Role
-	keys    map[string]*storage.Key
-	secrets map[storage.Digest]place
+	// rolesAt counts the changes of what roles mean, in all states there have been.
+	rolesAt uint64
 
 	// owners leads from a host to its tenant, routes from there to an API.
 	owners *access.HostOwners
@@ -38,13 +36,14 @@ type state struct {
 	subscribed    map[subscriber][]*storage.Subscription
 }
 
-func newState() *state {
+// newState makes a state that is empty but for keys and users. rolesAt is the last
+// one of the state before.
+func newState(records *slab.Store, rolesAt uint64) *state {
 	return &state{
+		records:       records,
+		rolesAt:       rolesAt + 1,
 		tenants:       make(map[string]*storage.Tenant),
-		users:         make(map[storage.UserRef]*storage.User),
 		roles:         make(map[storage.RoleRef]access.Role),
-		keys:          make(map[string]*storage.Key),
-		secrets:       make(map[storage.Digest]place),
 		owners:        &access.HostOwners{},
 		apis:          make(map[string]map[string]*storage.API),
 		routes:        make(map[string]*access.Routes),
@@ -54,38 +53,46 @@ func newState() *state {
 }
 
 func (s *state) lookup(digest storage.Digest, aim *access.Aim) (access.Grant, bool) {
-	p, ok := s.secrets[digest]
-	if !ok {
+	found := &slab.Found{}
+	if !s.records.Lookup(digest, found) {
 		return access.Grant{}, false
 	}
-	return s.grant(p, aim), true
+	return s.grant(found, aim), true
 }
 
-func (s *state) grant(p place, aim *access.Aim) access.Grant {
-	g := access.Grant{
-		Key:         p.key,
-		SecretIndex: p.index,
-		User:        s.users[p.key.User()],
-		Tenant:      s.tenants[p.key.TenantID],
-	}
-	if g.User != nil {
-		g.Roles = s.rolesOf(g.User)
+func (s *state) grant(found *slab.Found, aim *access.Aim) access.Grant {
+	g := access.Grant{Key: &found.Key, SecretIndex: found.SecretIndex, Tenant: s.tenants[found.Key.TenantID]}
+	if found.HasUser {
+		g.User = &found.User
+		g.Roles = s.rolesOf(found.Roles)
 	}
 	if aim.Asked {
-		g.Target = s.target(p.key, aim)
+		g.Target = s.target(g.Key, aim)
 	}
 	return g
 }
 
-func (s *state) rolesOf(u *storage.User) []access.Role {
-	out := make([]access.Role, 0, len(u.Roles))
-	for _, id := range u.Roles {
+// rolesOf gives what a set of role ids means now. It is found once for all users
+// who hold just these.
+func (s *state) rolesOf(set *slab.RoleSet) []access.Role {
+	if set == nil {
+		return nil
+	}
+	if made, ok := set.Memo(s.rolesAt); ok {
+		if roles, ok := made.([]access.Role); ok {
+			return roles
+		}
+	}
+	out := make([]access.Role, 0, len(set.IDs))
+	for _, id := range set.IDs {
 		if r, ok := access.BuiltInRole(id); ok {
 			out = append(out, r)
-		} else if r, ok := s.roles[storage.RoleRef{TenantID: u.TenantID, ID: id}]; ok {
+		} else if r, ok := s.roles[storage.RoleRef{TenantID: set.TenantID, ID: id}]; ok {
 			out = append(out, r)
 		}
 	}
+	out = slices.Clip(out)
+	set.SetMemo(s.rolesAt, out)
 	return out
 }
 
