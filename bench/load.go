@@ -3,18 +3,9 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
-
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/grpc/encoding"
-	"google.golang.org/grpc/mem"
-	"google.golang.org/protobuf/proto"
-
-	keystilev1 "github.com/keystile/keystile/api/keystile/v1"
 )
 
 // loadPlan is how a server is loaded.
@@ -33,55 +24,58 @@ type figures struct {
 	P99Micros  float64 `json:"p99_us"`
 }
 
-// rawCodec hands encoded messages through, so that the client spends its CPU
-// on calls and not on encoding the same request again and again.
-type rawCodec struct{}
-
-func (rawCodec) Name() string { return "proto" }
-
-func (rawCodec) Marshal(v any) (mem.BufferSlice, error) {
-	message, ok := v.([]byte)
-	if !ok {
-		return nil, fmt.Errorf("not an encoded message: %T", v)
-	}
-	return mem.BufferSlice{mem.SliceBuffer(message)}, nil
+// client asks the doors of one kind.
+type client interface {
+	// open connects, and gives as many lines as calls are to be in flight. close
+	// ends them all; so does the end of ctx, at the latest with their next call.
+	open(ctx context.Context, address string, e exchange, p loadPlan) (lines []line, closeAll func(), err error)
+	// connections is how many it opens.
+	connections(p loadPlan) int
 }
 
-func (rawCodec) Unmarshal(data mem.BufferSlice, v any) error {
-	message, ok := v.(*[]byte)
-	if !ok {
-		return fmt.Errorf("not room for an encoded message: %T", v)
-	}
-	*message = slices.Grow((*message)[:0], data.Len())[:data.Len()]
-	data.CopyTo(*message)
-	return nil
+// line is where one call at a time is in flight.
+type line interface {
+	// call asks, and waits for the answer.
+	call(ctx context.Context) error
+	// judge fails when the last answer was no leave to go ahead. Reading an answer
+	// costs the client, so unless it is to be thorough it may go by what it sees
+	// at a glance, as long as no refusal looks like that.
+	judge(thorough bool) error
 }
 
-var _ encoding.CodecV2 = rawCodec{}
+// thoroughEvery is how many calls of a line there are to one that is read whole.
+const thoroughEvery = 256
+
+// patience is how long a load may take beyond its time. Calls themselves carry no
+// deadline, which would cost both sides a timer.
+const patience = 10 * time.Second
+
+var errSilent = errors.New("the server has stopped answering")
 
 // load keeps so many calls in flight, each begun when the one before it has
 // been answered, and measures the server meanwhile. An answer that is an error
 // or a refusal fails the load: what it would measure is not a check.
-func load(ctx context.Context, s *server, request []byte, answerSize int, p loadPlan) (figures, error) {
-	connections, err := dial(s.address, p.connections)
+func load(ctx context.Context, s side, e exchange, c client, p loadPlan) (figures, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	silent := time.AfterFunc(p.warmup+p.measure+patience, func() { cancel(errSilent) })
+	defer silent.Stop()
+	lines, closeAll, err := c.open(ctx, s.address, e, p)
 	if err != nil {
 		return figures{}, err
 	}
-	defer func() {
-		for _, c := range connections {
-			_ = c.Close()
-		}
-	}()
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
+	defer closeAll()
+	if err := first(ctx, lines); err != nil {
+		return figures{}, err
+	}
 
 	begin := time.Now().Add(p.warmup)
 	end := begin.Add(p.measure)
-	latencies := make([][]time.Duration, p.inFlight)
+	latencies := make([][]time.Duration, len(lines))
 	var workers sync.WaitGroup
-	for i := range p.inFlight {
+	for i, l := range lines {
 		workers.Go(func() {
-			measured, err := callUntil(ctx, connections[i%len(connections)], request, answerSize, begin, end)
+			measured, err := callUntil(ctx, l, begin, end)
 			if err != nil {
 				cancel(err)
 			}
@@ -100,57 +94,40 @@ func load(ctx context.Context, s *server, request []byte, answerSize int, p load
 	return summarize(slices.Concat(latencies...), span, used)
 }
 
-func dial(address string, n int) ([]*grpc.ClientConn, error) {
-	var connections []*grpc.ClientConn
-	for range n {
-		c, err := grpc.NewClient(address,
-			grpc.WithTransportCredentials(insecure.NewCredentials()),
-			grpc.WithDefaultCallOptions(grpc.ForceCodecV2(rawCodec{})))
-		if err != nil {
-			return nil, err
+// first makes one call on every line, so that all connections stand when the time
+// begins to run.
+func first(ctx context.Context, lines []line) error {
+	for _, l := range lines {
+		if err := l.call(ctx); err != nil {
+			return errors.Join(context.Cause(ctx), err)
 		}
-		connections = append(connections, c)
+		if err := l.judge(true); err != nil {
+			return err
+		}
 	}
-	return connections, nil
+	return nil
 }
 
 // callUntil makes one call after another and keeps the latencies of those that
 // began after begin and ended before end.
-func callUntil(ctx context.Context, c *grpc.ClientConn, request []byte, answerSize int, begin, end time.Time) ([]time.Duration, error) {
+func callUntil(ctx context.Context, l line, begin, end time.Time) ([]time.Duration, error) {
 	latencies := make([]time.Duration, 0, 1<<12)
-	var answer []byte
 	for calls := 0; ; calls++ {
 		started := time.Now()
 		if started.After(end) {
 			return latencies, nil
 		}
-		err := c.Invoke(ctx, keystilev1.KeyService_CheckKey_FullMethodName, request, &answer)
-		if err != nil {
+		if err := l.call(ctx); err != nil {
 			return nil, err
 		}
 		ended := time.Now()
 		if !started.Before(begin) && !ended.After(end) {
 			latencies = append(latencies, ended.Sub(started))
 		}
-		// Reading an answer costs the client, so a change of size is looked at
-		// always and one in a few hundred in any case.
-		if calls%256 == 0 || len(answer) < answerSize/2 {
-			if err := mustAllow(answer); err != nil {
-				return nil, err
-			}
+		if err := l.judge(calls%thoroughEvery == 0); err != nil {
+			return nil, err
 		}
 	}
-}
-
-func mustAllow(answer []byte) error {
-	verdict := &keystilev1.CheckKeyResponse{}
-	if err := proto.Unmarshal(answer, verdict); err != nil {
-		return err
-	}
-	if !verdict.GetAllowed() {
-		return fmt.Errorf("refused under load: %s", verdict.GetReason())
-	}
-	return nil
 }
 
 // cpuBetween reads a process's CPU time at both ends and how far apart the

@@ -15,30 +15,43 @@ import (
 	"time"
 )
 
-// server is one of the two processes under load.
+// server is one of the processes under load.
 type server struct {
-	name    string
-	address string
-	pid     int
-	log     string
-	process *exec.Cmd
-	ended   chan struct{}
+	name      string
+	addresses []string
+	pid       int
+	log       string
+	process   *exec.Cmd
+	ended     chan struct{}
 }
 
-// startServer starts a server on CPU 0 when pinned, and waits until it
-// listens. Its output goes to a file, shown when it fails.
-func startServer(ctx context.Context, name, address, work string, pinned bool, command ...string) (*server, error) {
-	if pinned {
+// stage is what all servers have in common.
+type stage struct {
+	// work is a folder of the run's own.
+	work string
+	// pinned has servers run on CPU 0.
+	pinned bool
+	// gogc is the GOGC that servers run with; empty leaves each its own.
+	gogc string
+}
+
+// start starts a server, and waits until it listens at every address. Its output
+// goes to a file, shown when it fails.
+func (g *stage) start(ctx context.Context, name string, addresses []string, command ...string) (*server, error) {
+	if g.pinned {
 		// taskset becomes the command it starts, so the process id holds.
 		command = append([]string{"taskset", "-c", "0"}, command...)
 	}
-	s := &server{name: name, address: address, log: filepath.Join(work, name+".log"), ended: make(chan struct{})}
+	s := &server{name: name, addresses: addresses, log: filepath.Join(g.work, name+".log"), ended: make(chan struct{})}
 	output, err := os.OpenFile(s.log, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err
 	}
 	s.process = exec.CommandContext(ctx, command[0], command[1:]...)
 	s.process.Stdout, s.process.Stderr = output, output
+	if g.gogc != "" {
+		s.process.Env = append(os.Environ(), "GOGC="+g.gogc)
+	}
 	s.process.Cancel = func() error { return s.process.Process.Signal(syscall.SIGTERM) }
 	s.process.WaitDelay = 10 * time.Second
 	err = s.process.Start()
@@ -51,19 +64,21 @@ func startServer(ctx context.Context, name, address, work string, pinned bool, c
 		_ = s.process.Wait()
 		close(s.ended)
 	}()
-	if err := s.awaitListener(ctx, 30*time.Second); err != nil {
-		s.stop()
-		return nil, err
+	for _, address := range addresses {
+		if err := s.awaitListener(ctx, address, 30*time.Second); err != nil {
+			s.stop()
+			return nil, err
+		}
 	}
 	return s, nil
 }
 
-func (s *server) awaitListener(ctx context.Context, patience time.Duration) error {
+func (s *server) awaitListener(ctx context.Context, address string, patience time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	var dialer net.Dialer
 	for {
-		connection, err := dialer.DialContext(ctx, "tcp", s.address)
+		connection, err := dialer.DialContext(ctx, "tcp", address)
 		if err == nil {
 			return connection.Close()
 		}

@@ -9,13 +9,17 @@ import (
 
 // report is what a comparison found, in the order of its rounds.
 type report struct {
-	InFlight      int  `json:"in_flight"`
-	Connections   int  `json:"connections"`
-	Rounds        int  `json:"rounds"`
-	Pinned        bool `json:"pinned"`
-	CPUs          int  `json:"cpus"`
-	RequestBytes  int  `json:"request_bytes"`
-	ResponseBytes int  `json:"response_bytes"`
+	title, rival string
+
+	InFlight    int  `json:"in_flight"`
+	Connections int  `json:"connections"`
+	Rounds      int  `json:"rounds"`
+	Pinned      bool `json:"pinned"`
+	CPUs        int  `json:"cpus"`
+	// GOGC is what both sides ran with; empty: each with its own.
+	GOGC          string `json:"gogc"`
+	RequestBytes  int    `json:"request_bytes"`
+	ResponseBytes int    `json:"response_bytes"`
 
 	BareRounds     []figures `json:"bare_rounds"`
 	KeystileRounds []figures `json:"keystile_rounds"`
@@ -90,10 +94,10 @@ func median(values []float64) float64 {
 
 // print writes the table for people.
 func (r *report) print(out io.Writer) error {
-	fmt.Fprintf(out, "\nCheckKey over gRPC, %d in flight on %d connections, %d B asked, %d B answered, medians of %d rounds\n\n",
-		r.InFlight, r.Connections, r.RequestBytes, r.ResponseBytes, r.Rounds)
+	fmt.Fprintf(out, "\n%s, %d in flight on %d connections, %d B asked, %d B answered, medians of %d rounds\n\n",
+		r.title, r.InFlight, r.Connections, r.RequestBytes, r.ResponseBytes, r.Rounds)
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(table, "\tbare gRPC\tkeystile\tratio\t")
+	fmt.Fprintf(table, "\t%s\tkeystile\tratio\t\n", r.rival)
 	row := func(name, format string, bare, keystile, ratio float64) {
 		fmt.Fprintf(table, "%s\t"+format+"\t"+format+"\t%.2f\t\n", name, bare, keystile, ratio)
 	}
@@ -105,12 +109,26 @@ func (r *report) print(out io.Writer) error {
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "\nThe CPU ratio lay between %.2f and %.2f. It is the figure to trust: ", r.Ratio.CPULeast, r.Ratio.CPUMost)
-	fmt.Fprint(out, "the client is a grpc-go client that costs about\nwhat a bare server does, so rates and latencies say as much about the client as about a server")
-	if r.Pinned {
-		fmt.Fprint(out, ".\nServers ran on CPU 0, the client on CPU 1.\n")
-	} else {
-		fmt.Fprint(out, ".\nNothing was pinned (it takes taskset and two CPUs): servers and client shared the machine.\n")
+	_, err := fmt.Fprintf(out, "\nThe CPU ratio lay between %.2f and %.2f.\n", r.Ratio.CPULeast, r.Ratio.CPUMost)
+	return err
+}
+
+// printReading says, below the tables, how far to trust them.
+func printReading(out io.Writer, p plan, pinned bool) error {
+	gogc := "All servers ran with GOGC=" + p.gogc + "."
+	if p.gogc == "" {
+		gogc = "Each server ran with its own GOGC: keystile sets a higher one, and collects garbage less often."
 	}
-	return nil
+	where := "Servers ran on CPU 0, the client on CPU 1."
+	if !pinned {
+		where = "Nothing was pinned (it takes taskset and two CPUs): servers and client shared the machine."
+	}
+	_, err := fmt.Fprintf(out, `
+The CPU ratio is the figure to trust: a client over gRPC is a grpc-go client that
+costs about what a bare server does, so rates and latencies say as much about it as
+about a server. Over HTTP the client is a small one, and says less.
+%s
+%s
+`, where, gogc)
+	return err
 }

@@ -2,52 +2,88 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/grpc/metadata"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/protobuf/proto"
-
-	keystilev1 "github.com/keystile/keystile/api/keystile/v1"
 )
 
-// startKeystile starts the real server on an empty embedded store, issues a
-// key, and gives the request that checks it and the answer to that, encoded.
-func startKeystile(ctx context.Context, binary, work string, pinned bool) (s *server, request, answer []byte, err error) {
+// keystile is the real server, with a key to ask about.
+type keystile struct {
+	process    *server
+	grpc, http string
+	secret     string
+}
+
+// startKeystile starts the real server on an empty embedded store and fills it.
+func startKeystile(ctx context.Context, binary string, on *stage) (*keystile, error) {
 	var addresses [3]string
 	for i := range addresses {
+		var err error
 		if addresses[i], err = freeAddress(ctx); err != nil {
-			return nil, nil, nil, err
+			return nil, err
 		}
 	}
-	bootstrap := filepath.Join(work, "bootstrap-key")
-	s, err = startServer(ctx, "keystile", addresses[0], work, pinned, binary, "serve",
-		"--data-dir", filepath.Join(work, "data"),
+	bootstrap := filepath.Join(on.work, "bootstrap-key")
+	process, err := on.start(ctx, "keystile", addresses[:2], binary, "serve",
+		"--data-dir", filepath.Join(on.work, "data"),
 		"--grpc-listen", addresses[0], "--http-listen", addresses[1], "--ops-listen", addresses[2],
 		"--bootstrap-key-file", bootstrap)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, err
 	}
-	request, answer, err = prepare(ctx, addresses[0], bootstrap)
+	k := &keystile{process: process, grpc: addresses[0], http: addresses[1]}
+	if err = k.awaitReady(ctx); err == nil {
+		k.secret, err = furnish(ctx, k.grpc, bootstrap)
+	}
 	if err != nil {
-		s.stop()
-		return nil, nil, nil, s.failure(err)
+		process.stop()
+		return nil, process.failure(err)
 	}
-	return s, request, answer, nil
+	return k, nil
+}
+
+// awaitReady waits until the server says that it serves: it listens before it has
+// an administrator.
+func (k *keystile) awaitReady(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	connection, err := grpc.NewClient(k.grpc, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = connection.Close() }()
+	health := healthpb.NewHealthClient(connection)
+	for {
+		answer, err := health.Check(ctx, &healthpb.HealthCheckRequest{})
+		if err == nil && answer.GetStatus() == healthpb.HealthCheckResponse_SERVING {
+			return nil
+		}
+		select {
+		case <-k.process.ended:
+			return errors.New("it ended early")
+		case <-ctx.Done():
+			return fmt.Errorf("it does not get ready: %w", errors.Join(ctx.Err(), err))
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
 }
 
 // startBare starts this program as the server to compare with.
-func startBare(ctx context.Context, answer []byte, work string, pinned bool) (*server, error) {
+func startBare(ctx context.Context, pair string, answer []byte, on *stage) (*server, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	file := filepath.Join(work, "answer")
+	name := "bare-" + pair
+	file := filepath.Join(on.work, name+".answer")
 	if err := os.WriteFile(file, answer, 0o600); err != nil {
 		return nil, err
 	}
@@ -55,58 +91,48 @@ func startBare(ctx context.Context, answer []byte, work string, pinned bool) (*s
 	if err != nil {
 		return nil, err
 	}
-	return startServer(ctx, "bare", address, work, pinned, self, "-bare", file, "-listen", address)
+	return on.start(ctx, name, []string{address}, self, "-bare", pair, "-answer", file, "-listen", address)
 }
 
-// prepare issues a developer's key with the first admin secret and asks once
-// about the permission that the load will ask about.
-func prepare(ctx context.Context, address, bootstrap string) (request, answer []byte, err error) {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	secret, err := os.ReadFile(bootstrap)
+// serveBare is what the program started by startBare does.
+func serveBare(ctx context.Context, name, file, address string) error {
+	p, err := pairNamed(name)
 	if err != nil {
-		return nil, nil, fmt.Errorf("the first admin secret: %w", err)
+		return err
 	}
+	answer, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", address)
+	if err != nil {
+		return err
+	}
+	return p.serve(ctx, listener, answer)
+}
+
+// askGRPC asks once, and gives question and answer as they will be sent.
+func askGRPC(ctx context.Context, address, method string, question, answer proto.Message, allows func([]byte) error) (exchange, error) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
 	connection, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
-		return nil, nil, err
+		return exchange{}, err
 	}
 	defer func() { _ = connection.Close() }()
-
-	admin := metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+strings.TrimSpace(string(secret)))
-	directory := keystilev1.NewDirectoryServiceClient(connection)
-	keys := keystilev1.NewKeyServiceClient(connection)
-	_, err = directory.CreateTenant(admin, &keystilev1.CreateTenantRequest{
-		Tenant: &keystilev1.Tenant{Id: "bench", DisplayName: "Bench"},
-	}, grpc.WaitForReady(true))
-	if err != nil {
-		return nil, nil, fmt.Errorf("creating a tenant: %w", err)
+	if err := connection.Invoke(ctx, method, question, answer, grpc.WaitForReady(true)); err != nil {
+		return exchange{}, err
 	}
-	_, err = directory.CreateUser(admin, &keystilev1.CreateUserRequest{
-		User: &keystilev1.User{Id: "ada", TenantId: "bench", Kind: keystilev1.User_PERSON, Roles: []string{"developer"}},
-	})
-	if err != nil {
-		return nil, nil, fmt.Errorf("creating a user: %w", err)
+	var e exchange
+	if e.request, err = proto.Marshal(question); err != nil {
+		return exchange{}, err
 	}
-	issued, err := keys.ManageKey(admin, &keystilev1.ManageKeyRequest{
-		Operation: &keystilev1.ManageKeyRequest_Create{Create: &keystilev1.CreateKey{
-			Key: &keystilev1.Key{TenantId: "bench", UserId: "ada", DisplayName: "load"},
-		}},
-	})
-	if err != nil {
-		return nil, nil, fmt.Errorf("issuing a key: %w", err)
+	if e.answer, err = proto.Marshal(answer); err != nil {
+		return exchange{}, err
 	}
-	check := &keystilev1.CheckKeyRequest{Key: issued.GetSecret(), Permission: "orders.read", ClientIp: "203.0.113.7"}
-	verdict, err := keys.CheckKey(ctx, check)
-	if err != nil {
-		return nil, nil, fmt.Errorf("checking the key: %w", err)
+	if err := allows(e.answer); err != nil {
+		return exchange{}, fmt.Errorf("before the loads: %w", err)
 	}
-	if !verdict.GetAllowed() {
-		return nil, nil, fmt.Errorf("the key to be checked is refused: %s", verdict.GetReason())
-	}
-	if request, err = proto.Marshal(check); err != nil {
-		return nil, nil, err
-	}
-	answer, err = proto.Marshal(verdict)
-	return request, answer, err
+	return e, nil
 }

@@ -30,6 +30,8 @@ type Metrics struct {
 	unreadable      prometheus.Gauge
 
 	quickCheck, quickEnvoy *quickCalls
+	// doors are the counters of the doors over HTTP, by their names.
+	doors map[string]*quickCalls
 	// reasons are the counters of checks, found once.
 	reasons map[string]*[256]prometheus.Counter
 }
@@ -42,7 +44,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Name: "keystile_calls_total", Help: "Calls by door, method and gRPC code.",
 		}, []string{"door", "method", "code"}),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "keystile_call_duration_seconds", Help: "How long calls took, by door and method; of checks over gRPC one in 64 is timed.", Buckets: quick,
+			Name: "keystile_call_duration_seconds", Help: "How long calls took, by door and method; of single checks one in 64 is timed.", Buckets: quick,
 		}, []string{"door", "method"}),
 		inFlight: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "keystile_calls_in_flight", Help: "Calls under way, by door.",
@@ -74,6 +76,10 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	}
 	m.quickCheck = m.newQuickCalls(doorGRPC, pb.KeyService_CheckKey_FullMethodName)
 	m.quickEnvoy = m.newQuickCalls(doorEnvoy, authv3.Authorization_Check_FullMethodName)
+	m.doors = make(map[string]*quickCalls)
+	for _, door := range []string{doorExtAuthz, doorForwardAuth, doorAuthRequest} {
+		m.doors[door] = m.newQuickCalls(door, door)
+	}
 	m.reasons = make(map[string]*[256]prometheus.Counter)
 	for _, door := range []string{doorGRPC, doorREST, doorEnvoy, doorExtAuthz, doorForwardAuth, doorAuthRequest} {
 		m.reasons[door] = &[256]prometheus.Counter{}

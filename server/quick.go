@@ -20,16 +20,16 @@ import (
 // sampleEvery is how many quick calls there are to one whose time is taken.
 const sampleEvery = 64
 
-// quickCalls counts the calls of one method that takes the quick way.
+// quickCalls counts the calls of one method that takes the quick way, and were
+// answered.
 type quickCalls struct {
 	n        atomic.Uint64
 	calls    prometheus.Counter
 	duration prometheus.Observer
 }
 
-// sampled counts a call, and tells whether its time is to be taken.
+// sampled tells whether this call's time is to be taken.
 func (q *quickCalls) sampled() bool {
-	q.calls.Inc()
 	return q.n.Add(1)%sampleEvery == 0
 }
 
@@ -76,6 +76,7 @@ func (s *Service) quick(ctx context.Context, req any, info *grpc.UnaryServerInfo
 	if err != nil {
 		return nil, s.failed(ctx, info.FullMethod, err)
 	}
+	counted.calls.Inc()
 	return resp, nil
 }
 

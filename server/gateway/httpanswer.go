@@ -22,18 +22,24 @@ const (
 // else does. Envoy's HTTP service takes 200 alone, never 204.
 func WriteHTTP(w http.ResponseWriter, call *Call, r *Reply, names *Names) {
 	h := w.Header()
-	h["Cache-Control"] = []string{"no-store"}
 	if !r.Verdict.Allowed() {
 		writeRefusal(w, call, r, names)
 		return
 	}
-	for _, header := range r.identity(names) {
-		h[http.CanonicalHeaderKey(header.Name)] = []string{header.Value}
+	identity := r.identity(names)
+	values := make([]string, len(identity)+2)
+	set := func(i int, name, value string) {
+		values[i] = value
+		h[name] = values[i : i+1 : i+1]
 	}
+	for i := range identity {
+		set(i, names.canonical[i], identity[i].Value)
+	}
+	set(len(identity), "Cache-Control", "no-store")
+	set(len(identity)+1, "Content-Length", "0")
 	for _, header := range r.lifecycle() {
 		h[header.Name] = []string{header.Value}
 	}
-	h["Content-Length"] = []string{"0"}
 	w.WriteHeader(http.StatusOK)
 }
 

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"net/http"
 	"net/netip"
 	"strings"
 )
@@ -26,9 +27,9 @@ type Options struct {
 type Names struct {
 	Tenant, User, Key, Roles, API, Decision string
 
-	// lower are the same in lower case, as HTTP/2 and Envoy write them, and
-	// underscored the commonest other spelling of each.
-	lower, underscored [6]string
+	// canonical are the same as net/http writes them, lower as HTTP/2 and Envoy do,
+	// and underscored are the commonest other spelling.
+	canonical, lower, underscored [6]string
 	// prefix is what forged ones begin with, in lower case with every separator
 	// as '-'.
 	prefix string
@@ -45,6 +46,7 @@ func (o *Options) Names() Names {
 		prefix: strings.Map(plainer, p),
 	}
 	for i, name := range n.all() {
+		n.canonical[i] = http.CanonicalHeaderKey(name)
 		n.lower[i] = strings.ToLower(name)
 		n.underscored[i] = strings.ReplaceAll(n.lower[i], "-", "_")
 	}
