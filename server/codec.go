@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	pb "github.com/keystile/keystile/api/keystile/v1"
+	"github.com/keystile/keystile/server/gateway"
 )
 
 // maxNesting is how deep a message is looked into. Checks have three levels.
@@ -28,9 +29,12 @@ const maxNesting = 16
 // with an error then; but that is "nothing was decided", which some gateways are
 // told to let through, while a request that can't be read is to be refused. Each
 // byte that is wrong becomes a NUL, which no path, no host and no key may hold.
-type codec struct{ encoding.CodecV2 }
+type codec struct {
+	encoding.CodecV2
+	names gateway.Names
+}
 
-func newCodec() codec { return codec{encoding.GetCodecV2(grpcproto.Name)} }
+func newCodec(names gateway.Names) codec { return codec{encoding.GetCodecV2(grpcproto.Name), names} }
 
 // Marshal encodes a message. The answer to a check is nobody's afterwards.
 func (c codec) Marshal(v any) (mem.BufferSlice, error) {
@@ -56,7 +60,13 @@ func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
 		}
 		return nil
 	}
-	err := c.CodecV2.Unmarshal(data, v)
+	var err error
+	if question, ok := v.(*authv3.CheckRequest); ok {
+		// Most of what Envoy sends is of no use here, and dear to decode.
+		err = proto.Unmarshal(gateway.Prune(data.Materialize(), &c.names), question)
+	} else {
+		err = c.CodecV2.Unmarshal(data, v)
+	}
 	if err == nil {
 		return nil
 	}

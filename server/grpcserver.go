@@ -42,7 +42,7 @@ const (
 func NewGRPC(s *Service, h *health.Server, maxMessage int, more ...grpc.ServerOption) (*grpc.Server, error) {
 	g := grpc.NewServer(append([]grpc.ServerOption{
 		s.unary(),
-		grpc.ForceServerCodecV2(newCodec()),
+		grpc.ForceServerCodecV2(newCodec(s.gateway.Names())),
 		grpc.ChainStreamInterceptor(s.stream),
 		grpc.MaxRecvMsgSize(maxMessage),
 		grpc.MaxHeaderListSize(maxHeaderList),
