@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 	if err == nil {
 		binary = filepath.Join(folder, "keystile")
 		var out []byte
-		if out, err = exec.CommandContext(context.Background(), "go", "build", "-o", binary, "github.com/keystile/keystile/cmd/keystile").CombinedOutput(); err != nil {
+		if out, err = exec.CommandContext(context.Background(), "go", "build", "-pgo=off", "-o", binary, "github.com/keystile/keystile/cmd/keystile").CombinedOutput(); err != nil {
 			err = fmt.Errorf("building the binary: %w\n%s", err, out)
 		}
 	}

@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 	if err == nil {
 		binary = filepath.Join(folder, "keystile")
 		var out []byte
-		if out, err = exec.CommandContext(context.Background(), "go", "build", "-o", binary, "github.com/keystile/keystile/cmd/keystile").CombinedOutput(); err != nil {
+		if out, err = exec.CommandContext(context.Background(), "go", "build", "-pgo=off", "-o", binary, "github.com/keystile/keystile/cmd/keystile").CombinedOutput(); err != nil {
 			err = fmt.Errorf("building the binary: %w\n%s", err, out)
 		}
 	}
@@ -61,24 +61,28 @@ type keystile struct {
 	t              *testing.T
 	log            printed
 	grpc, web, ops string
+	process        *os.Process
 	root           string
 	// keys are secrets by what is the matter with them; id is that of "good".
 	keys map[string]string
 	id   string
 }
 
-func startKeystile(t *testing.T) *keystile {
+func startKeystile(t *testing.T, args ...string) *keystile {
 	t.Helper()
 	k := &keystile{t: t, keys: map[string]string{}}
 	folder := t.TempDir()
 	secret := filepath.Join(folder, "admin.key")
 	// Clients in these tests come from 127.0.0.2, which is nobody's proxy.
-	cmd := exec.CommandContext(t.Context(), binary, "serve", "--data-dir", filepath.Join(folder, "data"), "--bootstrap-key-file", secret,
-		"--grpc-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--trusted-proxies", "127.0.0.1")
+	cmd := exec.CommandContext(t.Context(), binary, append([]string{
+		"serve", "--data-dir", filepath.Join(folder, "data"), "--bootstrap-key-file", secret,
+		"--grpc-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--trusted-proxies", "127.0.0.1",
+	}, args...)...)
 	cmd.Stderr = &k.log
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	k.process = cmd.Process
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
@@ -145,9 +149,12 @@ func (k *keystile) call(method, path string, body object) object {
 // issue makes a key, and remembers its secret by name.
 func (k *keystile) issue(name string, key object) (id string) {
 	k.t.Helper()
-	key["tenantId"], key["displayName"] = "acme", name
+	key["displayName"] = name
 	if key["userId"] == nil {
 		key["userId"] = "ada"
+	}
+	if key["tenantId"] == nil {
+		key["tenantId"] = "acme"
 	}
 	out := k.call("POST", "/v1/keys", object{"key": key})
 	k.keys[name], _ = out["secret"].(string)
@@ -169,6 +176,10 @@ func (k *keystile) furnish() {
 	k.call("POST", "/v1/apis", object{"api": object{"id": "orders", "tenantId": "acme", "routes": []object{route("/orders/**", "orders.read"), route("/admin/**", "orders.admin")}}})
 	k.call("POST", "/v1/apis", object{"api": object{"id": "open", "tenantId": "acme", "allowPreflight": true, "routes": []object{route("/open/**", "")}}})
 	k.call("POST", "/v1/apis", object{"api": object{"id": "paid", "tenantId": "acme", "subscriptionRequired": true, "routes": []object{route("/paid/**", "")}}})
+
+	k.call("POST", "/v1/roles", object{"role": object{"id": "asks", "tenantId": "system", "permissions": []string{"keystile.keys.check", "keystile.tenants.reach"}}})
+	k.call("POST", "/v1/users", object{"user": object{"id": "proxy", "tenantId": "system", "kind": "SERVICE_ACCOUNT", "roles": []string{"asks"}}})
+	k.issue("caller", object{"tenantId": "system", "userId": "proxy"})
 
 	k.id = k.issue("good", object{})
 	k.issue("reader", object{"scopes": []string{"orders.read"}})
