@@ -22,6 +22,10 @@ FAST := key_service key verdict propagation
 FUZZTIME ?= 5s
 # Flags for the comparison, such as BENCHFLAGS="-rounds 9 -json".
 BENCHFLAGS ?=
+# How long `make chaos` breaks things, and more flags for it, such as
+# CHAOSFLAGS="-seed 7 -clients 40" for the run of another day again.
+CHAOSTIME ?= 15m
+CHAOSFLAGS ?=
 
 .PHONY: help
 help: ## List the targets
@@ -61,6 +65,7 @@ check-tidy: ## Fail when go.mod or go.sum is not tidy
 vet: ## Run go vet
 	go vet ./...
 	go vet -tags gateways ./internal/gateways
+	go vet -tags chaos ./internal/chaos
 	cd tools/openapi && go vet ./...
 	cd tools/manifests && go vet ./...
 
@@ -69,6 +74,7 @@ lint: ## Check the linter's configuration, then the code
 	$(LINT) config verify
 	$(LINT) run ./...
 	$(LINT) run --build-tags gateways ./internal/gateways
+	$(LINT) run --build-tags chaos ./internal/chaos
 	cd tools/openapi && go tool -modfile=../lint/go.mod golangci-lint run ./...
 	cd tools/manifests && go tool -modfile=../lint/go.mod golangci-lint run ./...
 
@@ -100,6 +106,16 @@ test: ## Run every test, Postgres included, with the race detector
 test-gateways: ## Drive the configurations of deploy/ with the real proxies
 	scripts/test-gateways.sh
 
+.PHONY: chaos-short
+chaos-short: ## Break everything around three replicas for a while, and servers on purpose
+	scripts/test-deps.sh
+	go test -tags chaos -count=1 -v -timeout 12m ./internal/chaos -args -duration 35s $(CHAOSFLAGS)
+
+.PHONY: chaos
+chaos: ## Break everything around three replicas for CHAOSTIME
+	scripts/test-deps.sh
+	go test -tags chaos -count=1 -v -timeout 0 -run TestReplicasKeepThePromise ./internal/chaos -args -duration $(CHAOSTIME) $(CHAOSFLAGS)
+
 .PHONY: fuzz-short
 fuzz-short: ## Run each fuzz target for FUZZTIME
 	scripts/fuzz.sh $(FUZZTIME)
@@ -108,6 +124,15 @@ fuzz-short: ## Run each fuzz target for FUZZTIME
 bench: build ## Compare the check's doors with bare servers of their kinds
 	go build -trimpath -o bin/bench ./bench
 	bin/bench -keystile bin/keystile $(BENCHFLAGS)
+
+# The profile that the compiler optimises by: of all doors under load, by a binary
+# built without one.
+.PHONY: pgo
+pgo: ## Renew the profile that the binary is optimised by
+	go build -tags profile -pgo=off -o bin/keystile-profile ./cmd/keystile
+	go build -o bin/bench ./bench
+	CPU_PROFILE=$(CURDIR)/bin/cpu.pgo bin/bench -keystile bin/keystile-profile -rounds 5
+	cp bin/cpu.pgo cmd/keystile/default.pgo
 
 .PHONY: readme
 readme: ## Run every command of README.md and docs/ in a fresh copy

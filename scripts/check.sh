@@ -17,6 +17,7 @@ steps=(
   lint
   test
   test-gateways
+  chaos-short
   readme
 )
 

@@ -114,7 +114,12 @@ func faultOf(err error) *Fault {
 		return f
 	}
 	if errors.Is(err, storage.ErrUnavailable) {
-		return unavailable(err)
+		f := unavailable(err)
+		if errors.Is(err, storage.ErrOutcomeOpen) {
+			f.Message = "the store went out of reach while the change was committed: whether it took effect is open"
+			f.Remedy = "Repeat the call with the same requestId, or read the record: what has taken effect is not done twice."
+		}
+		return f
 	}
 	for _, row := range faults {
 		if errors.Is(err, row.is) {

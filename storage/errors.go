@@ -14,6 +14,9 @@ var (
 	// ErrUnavailable: the store can't be reached, or not in time. Nothing is
 	// known of what was asked, and whether a commit took effect is open.
 	ErrUnavailable = errors.New("store unavailable")
+	// ErrOutcomeOpen: the store went out of reach during a commit, which may have
+	// taken effect. It comes with ErrUnavailable.
+	ErrOutcomeOpen = errors.New("whether the commit took effect is open")
 	// ErrInvalid: a value that no store keeps, such as text with a NUL byte or
 	// over 1 MiB, or a record without its state. Nothing was written.
 	ErrInvalid = errors.New("value can't be stored")

@@ -38,6 +38,8 @@ type process struct {
 	out     io.Writer
 	store   *sqlstore.Store
 	mirror  *mirror.Mirror
+	// replica is this process's name in leases and in propagation.
+	replica string
 	service *server.Service
 	peppers access.Peppers
 	auth    server.CheckAuth
@@ -95,13 +97,13 @@ func newProcess(ctx context.Context, c *ServeCmd, auth server.CheckAuth, log *sl
 
 // newMirror makes the copy that checks read, under a new name for this process.
 func (p *process) newMirror(metrics *server.Metrics) (*mirror.Mirror, error) {
-	id, err := server.NewReplicaID()
-	if err != nil {
+	var err error
+	if p.replica, err = server.NewReplicaID(); err != nil {
 		return nil, fmt.Errorf("naming this replica: %w", err)
 	}
 	o := mirror.Options{
 		MaxStaleness: p.flags.MaxStaleness, PollInterval: p.flags.PollInterval, Now: time.Now, Report: p.syncReport(metrics),
-		Replicas: p.store, ReplicaID: id, Deaf: !p.flags.Notify,
+		Replicas: p.store, ReplicaID: p.replica, Deaf: !p.flags.Notify,
 	}
 	if p.flags.OnStale == "allow" {
 		o.StaleCeiling = p.flags.StaleCeiling

@@ -139,5 +139,5 @@ func (s *Store) commit(ctx context.Context, tx *sqlx.Tx) error {
 	case s.dialect.undone(err):
 		return s.dialect.classify(ctx, err)
 	}
-	return fmt.Errorf("%w: whether the commit took effect is open: %w", storage.ErrUnavailable, s.dialect.classify(ctx, err))
+	return fmt.Errorf("%w: %w: %w", storage.ErrUnavailable, storage.ErrOutcomeOpen, s.dialect.classify(ctx, err))
 }
