@@ -76,6 +76,11 @@ func (c *APIList) Run(ctx context.Context, o *Options, t *Terminal) error {
 
 // apiText is an API for people: its sheet, and its routes below.
 func apiText(r *pb.Api) fmt.Stringer {
+	return append(parts{apiSheet(r)}, apiRoutes(r)...)
+}
+
+// apiSheet is what an API is beside its routes.
+func apiSheet(r *pb.Api) *sheet {
 	s := &sheet{}
 	s.add("Id", r.GetId())
 	s.add("Tenant", r.GetTenantId())
@@ -91,9 +96,16 @@ func apiText(r *pb.Api) fmt.Stringer {
 	s.add("Etag", r.GetEtag())
 	if len(r.GetRoutes()) == 0 {
 		s.add("Routes", "none")
-		return s
 	}
-	return parts{s, line(""), routeTable(r.GetRoutes())}
+	return s
+}
+
+// apiRoutes is what stands below an API's sheet.
+func apiRoutes(r *pb.Api) parts {
+	if len(r.GetRoutes()) == 0 {
+		return nil
+	}
+	return parts{line(""), routeTable(r.GetRoutes())}
 }
 
 // required says whether the API's own tenant needs a subscription too.

@@ -30,12 +30,12 @@ Examples:
 func (c *APIDeprecate) Run(ctx context.Context, o *Options, t *Terminal) error {
 	return o.run(ctx, t, func(ctx context.Context, s *session) error {
 		res, err := s.directory.DeprecateApi(ctx, &pb.DeprecateApiRequest{
-			Id: c.ID, TenantId: c.Tenant, SunsetTime: stamp(c.Sunset), Etag: c.Etag, ValidateOnly: c.ValidateOnly,
+			Id: c.ID, TenantId: c.Tenant, SunsetTime: stamp(c.Sunset), Etag: c.Etag, ValidateOnly: c.ValidateOnly, WaitForPropagation: c.wait(),
 		})
 		if err != nil {
 			return c.outcomeOf(err)
 		}
-		return s.wrote(res.GetNote(), res, apiText(res.GetApi()))
+		return s.wrote(res, apiSheet(res.GetApi()), apiRoutes(res.GetApi())...)
 	})
 }
 
@@ -60,12 +60,13 @@ Examples:
 func (c *APIRetire) Run(ctx context.Context, o *Options, t *Terminal) error {
 	return o.run(ctx, t, func(ctx context.Context, s *session) error {
 		res, err := s.directory.RetireApi(ctx, &pb.RetireApiRequest{
-			Id: c.ID, TenantId: c.Tenant, Etag: c.Etag, ValidateOnly: c.ValidateOnly,
+			Id: c.ID, TenantId: c.Tenant, Etag: c.Etag, ValidateOnly: c.ValidateOnly, WaitForPropagation: c.wait(),
 		})
 		if err != nil {
 			return c.outcomeOf(err)
 		}
-		return s.wrote(res.GetNote(), res, apiText(res.GetApi()))
+		s.warnOfPending(res.GetPropagation())
+		return s.wrote(res, apiSheet(res.GetApi()), apiRoutes(res.GetApi())...)
 	})
 }
 
@@ -93,7 +94,7 @@ Examples:
 func (c *APIDelete) Run(ctx context.Context, o *Options, t *Terminal) error {
 	return o.run(ctx, t, func(ctx context.Context, s *session) error {
 		res, err := s.directory.DeleteApi(ctx, &pb.DeleteApiRequest{
-			Id: c.ID, TenantId: c.Tenant, Etag: c.Etag, Cascade: c.Cascade, ValidateOnly: c.ValidateOnly,
+			Id: c.ID, TenantId: c.Tenant, Etag: c.Etag, Cascade: c.Cascade, ValidateOnly: c.ValidateOnly, WaitForPropagation: c.wait(),
 		})
 		if err != nil {
 			return c.outcomeOf(err)
@@ -101,6 +102,7 @@ func (c *APIDelete) Run(ctx context.Context, o *Options, t *Terminal) error {
 		gone := &sheet{}
 		gone.add("Deleted", "API "+path(c.Tenant, c.ID))
 		gone.add("Taken along", taken(res.GetCascade()))
-		return s.wrote(res.GetNote(), res, gone)
+		s.warnOfPending(res.GetPropagation())
+		return s.wrote(res, gone)
 	})
 }

@@ -61,11 +61,11 @@ func (c *APICreate) Run(ctx context.Context, o *Options, t *Terminal) error {
 		if err := c.name(t); err != nil {
 			return err
 		}
-		res, err := s.directory.CreateApi(ctx, &pb.CreateApiRequest{Api: api, RequestId: c.RequestID, ValidateOnly: c.ValidateOnly})
+		res, err := s.directory.CreateApi(ctx, &pb.CreateApiRequest{Api: api, RequestId: c.RequestID, ValidateOnly: c.ValidateOnly, WaitForPropagation: c.wait()})
 		if err != nil {
 			return c.outcome(err, "")
 		}
-		return s.wrote(res.GetNote(), res, apiText(res.GetApi()))
+		return s.wrote(res, apiSheet(res.GetApi()), apiRoutes(res.GetApi())...)
 	})
 }
 
@@ -107,12 +107,12 @@ func (c *APIUpdate) Run(ctx context.Context, o *Options, t *Terminal) error {
 		if err := c.name(t); err != nil {
 			return err
 		}
-		req.RequestId, req.ValidateOnly = c.RequestID, c.ValidateOnly
+		req.RequestId, req.ValidateOnly, req.WaitForPropagation = c.RequestID, c.ValidateOnly, c.wait()
 		res, err := s.directory.UpdateApi(ctx, req)
 		if err != nil {
 			return c.outcome(err, "")
 		}
-		return s.wrote(res.GetNote(), res, apiText(res.GetApi()))
+		return s.wrote(res, apiSheet(res.GetApi()), apiRoutes(res.GetApi())...)
 	})
 }
 

@@ -20,6 +20,7 @@ type Commands struct {
 	API          APICommands          `cmd:"" name:"api" help:"Create and manage APIs and their routes."`
 	Subscription SubscriptionCommands `cmd:"" help:"Ask for the right to call an API, and decide about it."`
 	Audit        AuditCommands        `cmd:"" help:"Read and verify the audit trail."`
+	Bench        Bench                `cmd:"" help:"Put a server under load, and measure its checks."`
 }
 
 // Options are what all client commands have in common.
@@ -41,7 +42,9 @@ func (o *Options) AfterApply(ctx *kong.Context) error {
 // session is what a command works with once its options are read.
 type session struct {
 	*Terminal
-	json      bool
+	json bool
+	// link is what the clients call over.
+	link      *link
 	keys      pb.KeyServiceClient
 	directory pb.DirectoryServiceClient
 	audit     pb.AuditServiceClient
@@ -72,6 +75,7 @@ func (o *Options) connected(ctx context.Context, t *Terminal, work func(context.
 	s := &session{
 		Terminal:  t,
 		json:      o.Output == "json",
+		link:      conn,
 		keys:      pb.NewKeyServiceClient(conn),
 		directory: pb.NewDirectoryServiceClient(conn),
 		audit:     pb.NewAuditServiceClient(conn),

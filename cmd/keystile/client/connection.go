@@ -37,13 +37,8 @@ func (c *Connection) dial(secret string, t *Terminal) (*link, error) {
 	if err != nil {
 		return nil, err
 	}
-	config := &tls.Config{MinVersion: tls.VersionTLS12}
-	if c.TLSCAFile != "" {
-		if config.RootCAs, err = readRoots(c.TLSCAFile); err != nil {
-			return nil, err
-		}
-	}
-	if err := c.show(config); err != nil {
+	config, err := c.tlsConfig()
+	if err != nil {
 		return nil, err
 	}
 	l := &link{secret: secret, timeout: c.Timeout}
@@ -66,6 +61,21 @@ func (c *Connection) dial(secret string, t *Terminal) (*link, error) {
 	l.to = conn
 	l.close = func() { _ = conn.Close() }
 	return l, nil
+}
+
+// tlsConfig is whom to trust, and what to show.
+func (c *Connection) tlsConfig() (*tls.Config, error) {
+	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	if c.TLSCAFile != "" {
+		var err error
+		if config.RootCAs, err = readRoots(c.TLSCAFile); err != nil {
+			return nil, err
+		}
+	}
+	if err := c.show(config); err != nil {
+		return nil, err
+	}
+	return config, nil
 }
 
 // address reads where the server is, and how to speak to it.

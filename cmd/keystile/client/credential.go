@@ -63,18 +63,27 @@ func (c *Credential) read(t *Terminal) (string, error) {
 // readSecretFile reads a secret, and warns when others on the machine can read
 // it too. "-" is standard input.
 func readSecretFile(name string, t *Terminal) (string, error) {
+	file, err := openSecretFile(name, t)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = file.Close() }()
+	return readSecret(file)
+}
+
+// openSecretFile opens what readSecretFile reads.
+func openSecretFile(name string, t *Terminal) (io.ReadCloser, error) {
 	if name == "-" {
-		return readSecret(t.In)
+		return io.NopCloser(t.In), nil
 	}
 	file, err := os.Open(name) //nolint:gosec // the person names the file
 	if err != nil {
-		return "", err //nolint:wrapcheck // it names operation and file
+		return nil, err //nolint:wrapcheck // it names operation and file
 	}
-	defer func() { _ = file.Close() }()
 	if info, err := file.Stat(); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o044 != 0 {
 		t.note("keystile: warning: %s is readable by others (mode %04o); run: chmod 600 %s", clean(name), info.Mode().Perm(), clean(name))
 	}
-	return readSecret(file)
+	return file, nil
 }
 
 var errTooLong = errors.New("too long for a secret")

@@ -57,13 +57,16 @@ type fake struct {
 
 	manage *pb.ManageKeyResponse
 	check  *pb.CheckKeyResponse
+	// answer takes check's place where it is set.
+	answer func(*pb.CheckKeyRequest) (*pb.CheckKeyResponse, error)
 	verify []*pb.VerifyAuditChainResponse
 	policy *pb.KeyPolicy // of the tenant that is read
 	told   *pb.ExplainResponse
 	// imports answers the imports one after the other; nil takes them all.
 	imports []error
-	more    string // the token behind a directory list
-	total   int    // of keys and audit events to list
+	force   *pb.Propagation // where the writes are in force
+	more    string          // the token behind a directory list
+	total   int             // of keys and audit events to list
 	delay   time.Duration
 }
 
@@ -95,12 +98,18 @@ func (f *fake) ManageKey(ctx context.Context, in *pb.ManageKeyRequest) (*pb.Mana
 	if err := f.note(ctx, in); err != nil {
 		return nil, err
 	}
+	if f.manage != nil && f.force != nil {
+		f.manage.Propagation = f.force
+	}
 	return f.manage, nil
 }
 
 func (f *fake) CheckKey(ctx context.Context, in *pb.CheckKeyRequest) (*pb.CheckKeyResponse, error) {
 	if err := f.note(ctx, in); err != nil {
 		return nil, err
+	}
+	if f.answer != nil {
+		return f.answer(in)
 	}
 	return f.check, nil
 }
@@ -123,7 +132,7 @@ func (f *fake) ImportKeys(ctx context.Context, in *pb.ImportKeysRequest) (*pb.Im
 			return nil, err
 		}
 	}
-	out := &pb.ImportKeysResponse{Revision: "9"}
+	out := &pb.ImportKeysResponse{Revision: "9", Propagation: f.force}
 	for i := range in.GetKeys() {
 		out.KeyIds = append(out.KeyIds, "key_"+strconv.Itoa(i))
 	}
@@ -146,7 +155,7 @@ func (f *fake) RevokeSelf(ctx context.Context, in *pb.RevokeSelfRequest) (*pb.Re
 	}
 	k := exampleKey()
 	k.State, k.RevokeReason, k.RevokeTime = pb.Key_REVOKED, pb.Key_KEY_COMPROMISE, at("2026-11-24T12:00:00Z")
-	return &pb.RevokeSelfResponse{Key: k}, nil
+	return &pb.RevokeSelfResponse{Key: k, Propagation: f.force}, nil
 }
 
 // page gives the records first to last of a page, and the token of the next.

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	pb "github.com/keystile/keystile/api/keystile/v1"
 )
@@ -41,10 +42,15 @@ func exampleSubscription() *pb.Subscription {
 	}
 }
 
-// said answers one call of any kind.
+// said answers one call of any kind, a write with where it is in force.
 func said[T any](ctx context.Context, f *fake, in proto.Message, out *T) (*T, error) {
 	if err := f.note(ctx, in); err != nil {
 		return nil, err
+	}
+	if m, ok := any(out).(proto.Message); ok && f.force != nil {
+		if field := m.ProtoReflect().Descriptor().Fields().ByName("propagation"); field != nil {
+			m.ProtoReflect().Set(field, protoreflect.ValueOfMessage(f.force.ProtoReflect()))
+		}
 	}
 	return out, nil
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"net"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -123,6 +124,13 @@ func (r result) wantCode(t *testing.T, code int) {
 	t.Helper()
 	if r.code != code {
 		t.Errorf("exit code %d, want %d\nstdout: %s\nstderr: %s", r.code, code, r.out, r.err)
+	}
+}
+
+func wantMatch(t *testing.T, what, got, pattern string) {
+	t.Helper()
+	if !regexp.MustCompile(pattern).MatchString(got) {
+		t.Errorf("%s does not match %q:\n%s", what, pattern, got)
 	}
 }
 

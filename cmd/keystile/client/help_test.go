@@ -88,7 +88,7 @@ func TestExitCodesAreInTheHelp(t *testing.T) {
 	d := &door{}
 	for _, words := range [][]string{
 		{"key"}, {"tenant"}, {"user"}, {"role"}, {"api"}, {"subscription"}, {"audit"},
-		{"key", "check"}, {"audit", "verify"}, {"explain"}, {"whoami"},
+		{"key", "check"}, {"audit", "verify"}, {"explain"}, {"whoami"}, {"bench"},
 	} {
 		help := d.runAs(t, append(words, "--help")...).out
 		for _, line := range strings.Split(client.ExitCodesHelp(), "\n") {

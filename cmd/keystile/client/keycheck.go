@@ -6,8 +6,9 @@ import (
 
 // KeyCheck asks about a secret.
 type KeyCheck struct {
-	SecretFile string `type:"path" placeholder:"FILE" help:"Read the secret to check from FILE; - is stdin. Otherwise it is KEYSTILE_CHECK_SECRET, or asked for."`
-	Cost       *int32 `placeholder:"N" group:"Question:" help:"What the call costs against limits; 0 only looks. Default: 1."`
+	SecretFile  string `type:"path" placeholder:"FILE" help:"Read the secret to check from FILE; - is stdin. Otherwise it is KEYSTILE_CHECK_SECRET, or asked for."`
+	Cost        *int32 `placeholder:"N" group:"Question:" help:"What the call costs against limits; 0 only looks. Default: 1."`
+	MinRevision string `placeholder:"REVISION" group:"Question:" help:"Be answered by what a write has made of things, or not at all: propagation.revision of what the write prints with -o json."`
 	Question
 }
 
@@ -22,6 +23,7 @@ Examples:
     keystile key check --method GET --host api.acme.test --path /orders/7
     keystile key check --api acme/orders --permission orders.read
     keystile key check --secret-file ./ci.key --client-ip 203.0.113.7
+    keystile key check --secret-file ./ci.key --min-revision 4711
     printf %s "$SECRET" | keystile key check --secret-file - -o json
 
 ` + ExitCodesHelp()
@@ -37,7 +39,7 @@ func (c *KeyCheck) Run(ctx context.Context, o *Options, t *Terminal) error {
 		if req.Key, err = presented(c.SecretFile, t); err != nil {
 			return err
 		}
-		req.Cost = c.Cost
+		req.Cost, req.MinRevision = c.Cost, c.MinRevision
 		res, err := s.keys.CheckKey(ctx, req)
 		if err != nil {
 			return failureOf(err)

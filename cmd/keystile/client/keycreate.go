@@ -55,7 +55,7 @@ func (c *KeyCreate) Run(ctx context.Context, o *Options, t *Terminal) error {
 		}
 		key.ExpireTime = expire
 		req := &pb.ManageKeyRequest{Operation: &pb.ManageKeyRequest_Create{Create: &pb.CreateKey{
-			Key: key, RequestId: c.RequestID, ValidateOnly: c.ValidateOnly,
+			Key: key, RequestId: c.RequestID, ValidateOnly: c.ValidateOnly, WaitForPropagation: c.wait(),
 		}}}
 		return s.issue(ctx, &c.Writing, &c.NewSecret, req, also)
 	})

@@ -18,6 +18,7 @@ type KeyImport struct {
 	Tenant string       `placeholder:"TENANT" help:"Whose keys they become. Default: your own tenant's."`
 	Format ImportFormat `placeholder:"csv|jsonl" help:"What the file is. Default: by its ending, .csv, .jsonl or .ndjson."`
 	DryRun bool         `help:"Have everything checked, and nothing written."`
+	Waiting
 }
 
 // Help shows how it is used.
@@ -64,7 +65,7 @@ func (c *KeyImport) Run(ctx context.Context, o *Options, t *Terminal) error {
 			return err
 		}
 		work := &importWork{
-			session: s, tenant: c.Tenant, dryRun: c.DryRun,
+			session: s, tenant: c.Tenant, dryRun: c.DryRun, wait: c.wait(),
 			progress: newProgress(t.Err, total), all: &pb.ImportKeysResponse{},
 		}
 		if err := work.run(ctx, source); err != nil {
@@ -77,7 +78,7 @@ func (c *KeyImport) Run(ctx context.Context, o *Options, t *Terminal) error {
 			done.add("Imported", strconv.Itoa(work.keys))
 		}
 		done.add("Calls", strconv.Itoa(work.calls))
-		return s.wrote(work.all.GetNote(), work.all, done)
+		return s.wrote(work.all, done)
 	})
 }
 
@@ -104,6 +105,7 @@ type importWork struct {
 	*session
 	tenant   string
 	dryRun   bool
+	wait     *bool
 	progress *progress
 	// calls and keys are how many were made.
 	calls, keys int
@@ -142,6 +144,7 @@ func (w *importWork) run(ctx context.Context, source *importSource) error {
 // send makes the call for a chunk.
 func (w *importWork) send(ctx context.Context, c *chunk) error {
 	req := c.request
+	req.WaitForPropagation = w.wait
 	if req.ValidateOnly = w.dryRun; !w.dryRun {
 		req.RequestId = c.id()
 	}
@@ -156,7 +159,8 @@ func (w *importWork) send(ctx context.Context, c *chunk) error {
 		return nil
 	}
 	w.keys += len(c.lines)
-	w.all.Note, w.all.Revision = res.GetNote(), res.GetRevision()
+	// A replica that decides by the last call's write decides by those before.
+	w.all.Note, w.all.Revision, w.all.Propagation = res.GetNote(), res.GetRevision(), res.GetPropagation()
 	if w.json {
 		w.all.KeyIds = append(w.all.KeyIds, res.GetKeyIds()...)
 	}

@@ -30,9 +30,9 @@ func (c *KeyRevoke) Run(ctx context.Context, o *Options, t *Terminal) error {
 		if err := c.name(t); err != nil {
 			return err
 		}
-		return s.changed(ctx, &c.Writing, &pb.ManageKeyRequest{Operation: &pb.ManageKeyRequest_Revoke{Revoke: &pb.RevokeKey{
+		return s.ended(ctx, &c.Writing, &pb.ManageKeyRequest{Operation: &pb.ManageKeyRequest_Revoke{Revoke: &pb.RevokeKey{
 			Id: c.ID, Reason: pb.Key_RevokeReason(c.Reason), Note: c.Note,
-			Etag: c.Etag, RequestId: c.RequestID, ValidateOnly: c.ValidateOnly,
+			Etag: c.Etag, RequestId: c.RequestID, ValidateOnly: c.ValidateOnly, WaitForPropagation: c.wait(),
 		}}})
 	})
 }

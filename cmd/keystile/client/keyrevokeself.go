@@ -10,6 +10,7 @@ import (
 type KeyRevokeSelf struct {
 	Reason RevokeReason `placeholder:"REASON" help:"Why: key-compromise, cessation-of-operation, superseded or privilege-withdrawn."`
 	Note   string       `placeholder:"TEXT" help:"For administrators, such as where the key was found."`
+	Waiting
 }
 
 // Help shows how it is used.
@@ -25,7 +26,7 @@ Examples:
 // Run revokes the key.
 func (c *KeyRevokeSelf) Run(ctx context.Context, o *Options, t *Terminal) error {
 	return o.run(ctx, t, func(ctx context.Context, s *session) error {
-		res, err := s.keys.RevokeSelf(ctx, &pb.RevokeSelfRequest{Reason: pb.Key_RevokeReason(c.Reason), Note: c.Note})
+		res, err := s.keys.RevokeSelf(ctx, &pb.RevokeSelfRequest{Reason: pb.Key_RevokeReason(c.Reason), Note: c.Note, WaitForPropagation: c.wait()})
 		if err != nil {
 			f := failureOf(err)
 			if f.open() {
@@ -33,6 +34,7 @@ func (c *KeyRevokeSelf) Run(ctx context.Context, o *Options, t *Terminal) error 
 			}
 			return f
 		}
-		return s.wrote(res.GetNote(), res, keySheet(res.GetKey(), t.Now()))
+		s.warnOfPending(res.GetPropagation())
+		return s.wrote(res, keySheet(res.GetKey(), t.Now()))
 	})
 }

@@ -35,7 +35,7 @@ func (c *KeyRotate) Run(ctx context.Context, o *Options, t *Terminal) error {
 		if err := c.name(t); err != nil {
 			return err
 		}
-		rotate := &pb.RotateKey{Id: c.ID, Etag: c.Etag, RequestId: c.RequestID, ValidateOnly: c.ValidateOnly}
+		rotate := &pb.RotateKey{Id: c.ID, Etag: c.Etag, RequestId: c.RequestID, ValidateOnly: c.ValidateOnly, WaitForPropagation: c.wait()}
 		if c.Grace != nil {
 			rotate.GracePeriod = durationpb.New(time.Duration(*c.Grace))
 		}

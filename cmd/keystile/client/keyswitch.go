@@ -26,8 +26,8 @@ func (c *KeyDisable) Run(ctx context.Context, o *Options, t *Terminal) error {
 		if err := c.name(t); err != nil {
 			return err
 		}
-		return s.changed(ctx, &c.Writing, &pb.ManageKeyRequest{Operation: &pb.ManageKeyRequest_Disable{Disable: &pb.DisableKey{
-			Id: c.ID, Etag: c.Etag, RequestId: c.RequestID, ValidateOnly: c.ValidateOnly,
+		return s.ended(ctx, &c.Writing, &pb.ManageKeyRequest{Operation: &pb.ManageKeyRequest_Disable{Disable: &pb.DisableKey{
+			Id: c.ID, Etag: c.Etag, RequestId: c.RequestID, ValidateOnly: c.ValidateOnly, WaitForPropagation: c.wait(),
 		}}})
 	})
 }
@@ -53,7 +53,7 @@ func (c *KeyEnable) Run(ctx context.Context, o *Options, t *Terminal) error {
 			return err
 		}
 		return s.changed(ctx, &c.Writing, &pb.ManageKeyRequest{Operation: &pb.ManageKeyRequest_Enable{Enable: &pb.EnableKey{
-			Id: c.ID, Etag: c.Etag, RequestId: c.RequestID, ValidateOnly: c.ValidateOnly,
+			Id: c.ID, Etag: c.Etag, RequestId: c.RequestID, ValidateOnly: c.ValidateOnly, WaitForPropagation: c.wait(),
 		}}})
 	})
 }
@@ -80,8 +80,8 @@ func (c *KeyDelete) Run(ctx context.Context, o *Options, t *Terminal) error {
 		if err := c.name(t); err != nil {
 			return err
 		}
-		return s.changed(ctx, &c.Writing, &pb.ManageKeyRequest{Operation: &pb.ManageKeyRequest_Delete{Delete: &pb.DeleteKey{
-			Id: c.ID, Etag: c.Etag, RequestId: c.RequestID, ValidateOnly: c.ValidateOnly,
+		return s.ended(ctx, &c.Writing, &pb.ManageKeyRequest{Operation: &pb.ManageKeyRequest_Delete{Delete: &pb.DeleteKey{
+			Id: c.ID, Etag: c.Etag, RequestId: c.RequestID, ValidateOnly: c.ValidateOnly, WaitForPropagation: c.wait(),
 		}}})
 	})
 }

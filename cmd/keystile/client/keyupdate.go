@@ -51,12 +51,12 @@ func (c *KeyUpdate) Run(ctx context.Context, o *Options, t *Terminal) error {
 			return err
 		}
 		res, err := s.manage(ctx, &c.Writing, &pb.ManageKeyRequest{Operation: &pb.ManageKeyRequest_Update{Update: &pb.UpdateKey{
-			Key: key, UpdateMask: mask, Etag: c.Etag, RequestId: c.RequestID, ValidateOnly: c.ValidateOnly,
+			Key: key, UpdateMask: mask, Etag: c.Etag, RequestId: c.RequestID, ValidateOnly: c.ValidateOnly, WaitForPropagation: c.wait(),
 		}}}, also)
 		if err != nil {
 			return err
 		}
-		return s.print(res, keySheet(res.GetKey(), t.Now()))
+		return s.print(res, s.keyAfter(res))
 	})
 }
 

@@ -29,11 +29,14 @@ func (s *session) issue(ctx context.Context, w *Writing, n *NewSecret, req *pb.M
 	if err != nil || res.GetSecret() == "" {
 		discard(file)
 	}
+	if r := req.GetRotate(); r.GetGracePeriod() != nil && r.GetGracePeriod().AsDuration() == 0 {
+		s.warnOfPending(res.GetPropagation())
+	}
 	switch {
 	case err != nil:
 		return err
 	case w.ValidateOnly:
-		return s.print(res, keySheet(res.GetKey(), s.Now()))
+		return s.print(res, s.keyAfter(res))
 	case res.GetSecret() == "":
 		return s.withheld(res)
 	case file != nil:
@@ -45,7 +48,7 @@ func (s *session) issue(ctx context.Context, w *Writing, n *NewSecret, req *pb.M
 // show prints a new secret. A person sees the key beside it, on stderr.
 func (s *session) show(res *pb.ManageKeyResponse) error {
 	if !s.json {
-		s.note("%s", keySheet(res.GetKey(), s.Now()))
+		s.note("%s", s.keyAfter(res))
 	}
 	s.note("This secret is shown once and kept nowhere: store it now.")
 	return s.print(res, line(res.GetSecret()))
@@ -68,13 +71,13 @@ func (s *session) store(res *pb.ManageKeyResponse, file *os.File) error {
 	}
 	s.note("The secret is in %s; it is kept nowhere else.", clean(file.Name()))
 	res.Secret = ""
-	return s.print(res, keySheet(res.GetKey(), s.Now()))
+	return s.print(res, s.keyAfter(res))
 }
 
 // withheld ends a repeated command: its work was done before, and the secret is
 // not to be had again.
 func (s *session) withheld(res *pb.ManageKeyResponse) error {
-	if err := s.print(res, keySheet(res.GetKey(), s.Now())); err != nil {
+	if err := s.print(res, s.keyAfter(res)); err != nil {
 		return err
 	}
 	return &failure{

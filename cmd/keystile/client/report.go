@@ -42,9 +42,9 @@ func reported(err error) *failure {
 	if usage.Context == nil {
 		return f
 	}
-	if takesSecret(usage.Context) {
+	if remedy := wayOfSecrets(usage.Context); remedy != "" {
 		f = usagef("%s", withoutArguments(err.Error(), usage.Context.Args))
-		f.remedy = "Give the secret to ask about by --secret-file FILE (- is stdin), by " + envCheckSecret + ", or when asked; it is never an argument."
+		f.remedy = remedy
 	}
 	for _, step := range usage.Context.Path {
 		if step.Flag != nil && step.Flag.Name == "output" {
@@ -54,18 +54,20 @@ func reported(err error) *failure {
 	return f
 }
 
-// takesSecret tells whether the arguments are those of a command that asks
-// about a secret.
-func takesSecret(ctx *kong.Context) bool {
+// wayOfSecrets says how to give the secrets that a command asks about; nothing
+// where it asks about none.
+func wayOfSecrets(ctx *kong.Context) string {
 	selected := ctx.Selected()
 	if selected == nil {
-		return false
+		return ""
 	}
 	switch selected.Target.Addr().Interface().(type) {
 	case *KeyCheck, *Explain:
-		return true
+		return "Give the secret to ask about by --secret-file FILE (- is stdin), by " + envCheckSecret + ", or when asked; it is never an argument."
+	case *Bench:
+		return "Give the secrets to ask about by --keys FILE (- is stdin); they are never arguments. See also the command's --help."
 	}
-	return false
+	return ""
 }
 
 // minSecret is the shortest that a secret can be, in bytes.

@@ -31,12 +31,12 @@ func (c *RoleCreate) Run(ctx context.Context, o *Options, t *Terminal) error {
 		}
 		res, err := s.directory.CreateRole(ctx, &pb.CreateRoleRequest{
 			Role:      &pb.Role{Id: c.ID, TenantId: c.Tenant, DisplayName: c.Name, Permissions: c.Permissions},
-			RequestId: c.RequestID, ValidateOnly: c.ValidateOnly,
+			RequestId: c.RequestID, ValidateOnly: c.ValidateOnly, WaitForPropagation: c.wait(),
 		})
 		if err != nil {
 			return c.outcome(err, "")
 		}
-		return s.wrote(res.GetNote(), res, roleSheet(res.GetRole()))
+		return s.wrote(res, roleSheet(res.GetRole()))
 	})
 }
 
@@ -76,12 +76,12 @@ func (c *RoleUpdate) Run(ctx context.Context, o *Options, t *Terminal) error {
 		}
 		res, err := s.directory.UpdateRole(ctx, &pb.UpdateRoleRequest{
 			Role:       &pb.Role{Id: c.ID, TenantId: c.Tenant, DisplayName: textOf(c.Name), Permissions: c.Permissions},
-			UpdateMask: mask, Etag: c.Etag, RequestId: c.RequestID, ValidateOnly: c.ValidateOnly,
+			UpdateMask: mask, Etag: c.Etag, RequestId: c.RequestID, ValidateOnly: c.ValidateOnly, WaitForPropagation: c.wait(),
 		})
 		if err != nil {
 			return c.outcome(err, "")
 		}
-		return s.wrote(res.GetNote(), res, roleSheet(res.GetRole()))
+		return s.wrote(res, roleSheet(res.GetRole()))
 	})
 }
 
@@ -108,7 +108,7 @@ Examples:
 func (c *RoleDelete) Run(ctx context.Context, o *Options, t *Terminal) error {
 	return o.run(ctx, t, func(ctx context.Context, s *session) error {
 		res, err := s.directory.DeleteRole(ctx, &pb.DeleteRoleRequest{
-			Id: c.ID, TenantId: c.Tenant, Etag: c.Etag, Cascade: c.Cascade, ValidateOnly: c.ValidateOnly,
+			Id: c.ID, TenantId: c.Tenant, Etag: c.Etag, Cascade: c.Cascade, ValidateOnly: c.ValidateOnly, WaitForPropagation: c.wait(),
 		})
 		if err != nil {
 			return c.outcomeOf(err)
@@ -116,6 +116,7 @@ func (c *RoleDelete) Run(ctx context.Context, o *Options, t *Terminal) error {
 		gone := &sheet{}
 		gone.add("Deleted", "role "+path(c.Tenant, c.ID))
 		gone.add("Taken from", taken(res.GetCascade()))
-		return s.wrote(res.GetNote(), res, gone)
+		s.warnOfPending(res.GetPropagation())
+		return s.wrote(res, gone)
 	})
 }

@@ -34,12 +34,12 @@ func (c *SubscriptionApprove) Run(ctx context.Context, o *Options, t *Terminal) 
 			return err
 		}
 		res, err := s.directory.ApproveSubscription(ctx, &pb.ApproveSubscriptionRequest{
-			Id: c.ID, ExpireTime: expire, Plan: c.Plan, Etag: c.Etag, ValidateOnly: c.ValidateOnly,
+			Id: c.ID, ExpireTime: expire, Plan: c.Plan, Etag: c.Etag, ValidateOnly: c.ValidateOnly, WaitForPropagation: c.wait(),
 		})
 		if err != nil {
 			return c.outcomeOf(err)
 		}
-		return s.wrote(res.GetNote(), res, s.subscription(res.GetSubscription()))
+		return s.wrote(res, s.subscription(res.GetSubscription()))
 	})
 }
 
@@ -62,12 +62,12 @@ func (*SubscriptionReject) Help() string {
 func (c *SubscriptionReject) Run(ctx context.Context, o *Options, t *Terminal) error {
 	return o.run(ctx, t, func(ctx context.Context, s *session) error {
 		res, err := s.directory.RejectSubscription(ctx, &pb.RejectSubscriptionRequest{
-			Id: c.ID, Reason: c.Reason, Etag: c.Etag, ValidateOnly: c.ValidateOnly,
+			Id: c.ID, Reason: c.Reason, Etag: c.Etag, ValidateOnly: c.ValidateOnly, WaitForPropagation: c.wait(),
 		})
 		if err != nil {
 			return c.outcomeOf(err)
 		}
-		return s.wrote(res.GetNote(), res, s.subscription(res.GetSubscription()))
+		return s.wrote(res, s.subscription(res.GetSubscription()))
 	})
 }
 
@@ -92,12 +92,13 @@ Examples:
 func (c *SubscriptionPause) Run(ctx context.Context, o *Options, t *Terminal) error {
 	return o.run(ctx, t, func(ctx context.Context, s *session) error {
 		res, err := s.directory.PauseSubscription(ctx, &pb.PauseSubscriptionRequest{
-			Id: c.ID, Reason: c.Reason, Etag: c.Etag, ValidateOnly: c.ValidateOnly,
+			Id: c.ID, Reason: c.Reason, Etag: c.Etag, ValidateOnly: c.ValidateOnly, WaitForPropagation: c.wait(),
 		})
 		if err != nil {
 			return c.outcomeOf(err)
 		}
-		return s.wrote(res.GetNote(), res, s.subscription(res.GetSubscription()))
+		s.warnOfPending(res.GetPropagation())
+		return s.wrote(res, s.subscription(res.GetSubscription()))
 	})
 }
 
@@ -118,10 +119,10 @@ func (*SubscriptionResume) Help() string {
 // Run resumes the subscription.
 func (c *SubscriptionResume) Run(ctx context.Context, o *Options, t *Terminal) error {
 	return o.run(ctx, t, func(ctx context.Context, s *session) error {
-		res, err := s.directory.ResumeSubscription(ctx, &pb.ResumeSubscriptionRequest{Id: c.ID, Etag: c.Etag, ValidateOnly: c.ValidateOnly})
+		res, err := s.directory.ResumeSubscription(ctx, &pb.ResumeSubscriptionRequest{Id: c.ID, Etag: c.Etag, ValidateOnly: c.ValidateOnly, WaitForPropagation: c.wait()})
 		if err != nil {
 			return c.outcomeOf(err)
 		}
-		return s.wrote(res.GetNote(), res, s.subscription(res.GetSubscription()))
+		return s.wrote(res, s.subscription(res.GetSubscription()))
 	})
 }

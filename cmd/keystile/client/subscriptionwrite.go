@@ -38,12 +38,12 @@ func (c *SubscriptionCreate) Run(ctx context.Context, o *Options, t *Terminal) e
 		}
 		res, err := s.directory.CreateSubscription(ctx, &pb.CreateSubscriptionRequest{
 			Subscription: &pb.Subscription{TenantId: c.Tenant, UserId: c.User, ApiId: api, ApiTenantId: tenant, Note: c.Note},
-			RequestId:    c.RequestID, ValidateOnly: c.ValidateOnly,
+			RequestId:    c.RequestID, ValidateOnly: c.ValidateOnly, WaitForPropagation: c.wait(),
 		})
 		if err != nil {
 			return c.outcome(err, "")
 		}
-		return s.wrote(res.GetNote(), res, s.subscription(res.GetSubscription()))
+		return s.wrote(res, s.subscription(res.GetSubscription()))
 	})
 }
 
@@ -74,12 +74,12 @@ func (c *SubscriptionUpdate) Run(ctx context.Context, o *Options, t *Terminal) e
 		}
 		res, err := s.directory.UpdateSubscription(ctx, &pb.UpdateSubscriptionRequest{
 			Subscription: &pb.Subscription{Id: c.ID, Note: textOf(c.Note)},
-			UpdateMask:   mask, Etag: c.Etag, RequestId: c.RequestID, ValidateOnly: c.ValidateOnly,
+			UpdateMask:   mask, Etag: c.Etag, RequestId: c.RequestID, ValidateOnly: c.ValidateOnly, WaitForPropagation: c.wait(),
 		})
 		if err != nil {
 			return c.outcome(err, "")
 		}
-		return s.wrote(res.GetNote(), res, s.subscription(res.GetSubscription()))
+		return s.wrote(res, s.subscription(res.GetSubscription()))
 	})
 }
 
@@ -100,12 +100,13 @@ func (*SubscriptionDelete) Help() string {
 // Run deletes the subscription.
 func (c *SubscriptionDelete) Run(ctx context.Context, o *Options, t *Terminal) error {
 	return o.run(ctx, t, func(ctx context.Context, s *session) error {
-		res, err := s.directory.DeleteSubscription(ctx, &pb.DeleteSubscriptionRequest{Id: c.ID, Etag: c.Etag, ValidateOnly: c.ValidateOnly})
+		res, err := s.directory.DeleteSubscription(ctx, &pb.DeleteSubscriptionRequest{Id: c.ID, Etag: c.Etag, ValidateOnly: c.ValidateOnly, WaitForPropagation: c.wait()})
 		if err != nil {
 			return c.outcomeOf(err)
 		}
 		gone := &sheet{}
 		gone.add("Deleted", "subscription "+c.ID)
-		return s.wrote(res.GetNote(), res, gone)
+		s.warnOfPending(res.GetPropagation())
+		return s.wrote(res, gone)
 	})
 }

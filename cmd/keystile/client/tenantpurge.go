@@ -29,7 +29,7 @@ Examples:
 // Run purges, and prints how much it was.
 func (c *TenantPurge) Run(ctx context.Context, o *Options, t *Terminal) error {
 	return o.run(ctx, t, func(ctx context.Context, s *session) error {
-		req := &pb.PurgeDeletedRequest{ValidateOnly: c.ValidateOnly}
+		req := &pb.PurgeDeletedRequest{ValidateOnly: c.ValidateOnly, WaitForPropagation: c.wait()}
 		if c.Retention != nil {
 			req.Retention = durationpb.New(time.Duration(*c.Retention))
 		}
@@ -41,6 +41,6 @@ func (c *TenantPurge) Run(ctx context.Context, o *Options, t *Terminal) error {
 		purged.add("Tenants", strconv.FormatInt(res.GetTenants(), 10))
 		purged.add("Users", strconv.FormatInt(res.GetUsers(), 10))
 		purged.add("Keys", strconv.FormatInt(res.GetKeys(), 10))
-		return s.wrote(res.GetNote(), res, purged)
+		return s.wrote(res, purged)
 	})
 }

@@ -23,11 +23,12 @@ func (*TenantSuspend) Help() string {
 // Run suspends the tenant.
 func (c *TenantSuspend) Run(ctx context.Context, o *Options, t *Terminal) error {
 	return o.run(ctx, t, func(ctx context.Context, s *session) error {
-		res, err := s.directory.SuspendTenant(ctx, &pb.SuspendTenantRequest{Id: c.ID, Etag: c.Etag, ValidateOnly: c.ValidateOnly})
+		res, err := s.directory.SuspendTenant(ctx, &pb.SuspendTenantRequest{Id: c.ID, Etag: c.Etag, ValidateOnly: c.ValidateOnly, WaitForPropagation: c.wait()})
 		if err != nil {
 			return c.outcomeOf(err)
 		}
-		return s.wrote(res.GetNote(), res, tenantSheet(res.GetTenant()))
+		s.warnOfPending(res.GetPropagation())
+		return s.wrote(res, tenantSheet(res.GetTenant()))
 	})
 }
 
@@ -48,11 +49,11 @@ func (*TenantActivate) Help() string {
 // Run activates the tenant.
 func (c *TenantActivate) Run(ctx context.Context, o *Options, t *Terminal) error {
 	return o.run(ctx, t, func(ctx context.Context, s *session) error {
-		res, err := s.directory.ActivateTenant(ctx, &pb.ActivateTenantRequest{Id: c.ID, Etag: c.Etag, ValidateOnly: c.ValidateOnly})
+		res, err := s.directory.ActivateTenant(ctx, &pb.ActivateTenantRequest{Id: c.ID, Etag: c.Etag, ValidateOnly: c.ValidateOnly, WaitForPropagation: c.wait()})
 		if err != nil {
 			return c.outcomeOf(err)
 		}
-		return s.wrote(res.GetNote(), res, tenantSheet(res.GetTenant()))
+		return s.wrote(res, tenantSheet(res.GetTenant()))
 	})
 }
 
@@ -79,13 +80,14 @@ Examples:
 func (c *TenantDelete) Run(ctx context.Context, o *Options, t *Terminal) error {
 	return o.run(ctx, t, func(ctx context.Context, s *session) error {
 		res, err := s.directory.DeleteTenant(ctx, &pb.DeleteTenantRequest{
-			Id: c.ID, Etag: c.Etag, Cascade: c.Cascade, ValidateOnly: c.ValidateOnly,
+			Id: c.ID, Etag: c.Etag, Cascade: c.Cascade, ValidateOnly: c.ValidateOnly, WaitForPropagation: c.wait(),
 		})
 		if err != nil {
 			return c.outcomeOf(err)
 		}
 		shown := tenantSheet(res.GetTenant())
 		shown.add("Taken along", taken(res.GetCascade()))
-		return s.wrote(res.GetNote(), res, shown)
+		s.warnOfPending(res.GetPropagation())
+		return s.wrote(res, shown)
 	})
 }

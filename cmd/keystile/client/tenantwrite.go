@@ -35,12 +35,12 @@ func (c *TenantCreate) Run(ctx context.Context, o *Options, t *Terminal) error {
 			return err
 		}
 		res, err := s.directory.CreateTenant(ctx, &pb.CreateTenantRequest{
-			Tenant: tenant, RequestId: c.RequestID, ValidateOnly: c.ValidateOnly,
+			Tenant: tenant, RequestId: c.RequestID, ValidateOnly: c.ValidateOnly, WaitForPropagation: c.wait(),
 		})
 		if err != nil {
 			return c.outcome(err, "")
 		}
-		return s.wrote(res.GetNote(), res, tenantSheet(res.GetTenant()))
+		return s.wrote(res, tenantSheet(res.GetTenant()))
 	})
 }
 
@@ -98,11 +98,11 @@ func (c *TenantUpdate) Run(ctx context.Context, o *Options, t *Terminal) error {
 			}
 		}
 		res, err := s.directory.UpdateTenant(ctx, &pb.UpdateTenantRequest{
-			Tenant: tenant, UpdateMask: mask, Etag: etag, RequestId: c.RequestID, ValidateOnly: c.ValidateOnly,
+			Tenant: tenant, UpdateMask: mask, Etag: etag, RequestId: c.RequestID, ValidateOnly: c.ValidateOnly, WaitForPropagation: c.wait(),
 		})
 		if err != nil {
 			return c.outcome(err, also)
 		}
-		return s.wrote(res.GetNote(), res, tenantSheet(res.GetTenant()))
+		return s.wrote(res, tenantSheet(res.GetTenant()))
 	})
 }

@@ -24,11 +24,12 @@ func (*UserSuspend) Help() string {
 // Run suspends the user.
 func (c *UserSuspend) Run(ctx context.Context, o *Options, t *Terminal) error {
 	return o.run(ctx, t, func(ctx context.Context, s *session) error {
-		res, err := s.directory.SuspendUser(ctx, &pb.SuspendUserRequest{Id: c.ID, TenantId: c.Tenant, Etag: c.Etag, ValidateOnly: c.ValidateOnly})
+		res, err := s.directory.SuspendUser(ctx, &pb.SuspendUserRequest{Id: c.ID, TenantId: c.Tenant, Etag: c.Etag, ValidateOnly: c.ValidateOnly, WaitForPropagation: c.wait()})
 		if err != nil {
 			return c.outcomeOf(err)
 		}
-		return s.wrote(res.GetNote(), res, userSheet(res.GetUser()))
+		s.warnOfPending(res.GetPropagation())
+		return s.wrote(res, userSheet(res.GetUser()))
 	})
 }
 
@@ -50,11 +51,11 @@ func (*UserActivate) Help() string {
 // Run activates the user.
 func (c *UserActivate) Run(ctx context.Context, o *Options, t *Terminal) error {
 	return o.run(ctx, t, func(ctx context.Context, s *session) error {
-		res, err := s.directory.ActivateUser(ctx, &pb.ActivateUserRequest{Id: c.ID, TenantId: c.Tenant, Etag: c.Etag, ValidateOnly: c.ValidateOnly})
+		res, err := s.directory.ActivateUser(ctx, &pb.ActivateUserRequest{Id: c.ID, TenantId: c.Tenant, Etag: c.Etag, ValidateOnly: c.ValidateOnly, WaitForPropagation: c.wait()})
 		if err != nil {
 			return c.outcomeOf(err)
 		}
-		return s.wrote(res.GetNote(), res, userSheet(res.GetUser()))
+		return s.wrote(res, userSheet(res.GetUser()))
 	})
 }
 
@@ -82,13 +83,14 @@ Examples:
 func (c *UserDelete) Run(ctx context.Context, o *Options, t *Terminal) error {
 	return o.run(ctx, t, func(ctx context.Context, s *session) error {
 		res, err := s.directory.DeleteUser(ctx, &pb.DeleteUserRequest{
-			Id: c.ID, TenantId: c.Tenant, Etag: c.Etag, Cascade: c.Cascade, ValidateOnly: c.ValidateOnly,
+			Id: c.ID, TenantId: c.Tenant, Etag: c.Etag, Cascade: c.Cascade, ValidateOnly: c.ValidateOnly, WaitForPropagation: c.wait(),
 		})
 		if err != nil {
 			return c.outcomeOf(err)
 		}
 		shown := userSheet(res.GetUser())
 		shown.add("Taken along", taken(res.GetCascade()))
-		return s.wrote(res.GetNote(), res, shown)
+		s.warnOfPending(res.GetPropagation())
+		return s.wrote(res, shown)
 	})
 }

@@ -32,12 +32,12 @@ func (c *UserCreate) Run(ctx context.Context, o *Options, t *Terminal) error {
 		}
 		res, err := s.directory.CreateUser(ctx, &pb.CreateUserRequest{
 			User:      &pb.User{Id: c.ID, TenantId: c.Tenant, DisplayName: c.Name, Kind: pb.User_Kind(c.Kind), Roles: c.Roles},
-			RequestId: c.RequestID, ValidateOnly: c.ValidateOnly,
+			RequestId: c.RequestID, ValidateOnly: c.ValidateOnly, WaitForPropagation: c.wait(),
 		})
 		if err != nil {
 			return c.outcome(err, "")
 		}
-		return s.wrote(res.GetNote(), res, userSheet(res.GetUser()))
+		return s.wrote(res, userSheet(res.GetUser()))
 	})
 }
 
@@ -78,11 +78,11 @@ func (c *UserUpdate) Run(ctx context.Context, o *Options, t *Terminal) error {
 		}
 		res, err := s.directory.UpdateUser(ctx, &pb.UpdateUserRequest{
 			User:       &pb.User{Id: c.ID, TenantId: c.Tenant, DisplayName: textOf(c.Name), Kind: pb.User_Kind(c.Kind), Roles: c.Roles},
-			UpdateMask: mask, Etag: c.Etag, RequestId: c.RequestID, ValidateOnly: c.ValidateOnly,
+			UpdateMask: mask, Etag: c.Etag, RequestId: c.RequestID, ValidateOnly: c.ValidateOnly, WaitForPropagation: c.wait(),
 		})
 		if err != nil {
 			return c.outcome(err, "")
 		}
-		return s.wrote(res.GetNote(), res, userSheet(res.GetUser()))
+		return s.wrote(res, userSheet(res.GetUser()))
 	})
 }

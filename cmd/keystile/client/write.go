@@ -21,6 +21,7 @@ type Writing struct {
 // does nothing more.
 type DryRun struct {
 	ValidateOnly bool `group:"Writing:" help:"Check everything and write nothing."`
+	Waiting
 }
 
 // Taking is how much a deletion may take along.
@@ -89,10 +90,26 @@ func (s *session) noteOf(text string) {
 	}
 }
 
-// wrote shows the result of a write, and passes on its note.
-func (s *session) wrote(note string, res proto.Message, text fmt.Stringer) error {
-	s.noteOf(note)
-	return s.print(res, text)
+// written is what every write answers.
+type written interface {
+	proto.Message
+	GetNote() string
+	GetPropagation() *pb.Propagation
+}
+
+// wrote shows the result of a write with where it is in force, and passes on its
+// note.
+func (s *session) wrote(res written, record *sheet, below ...fmt.Stringer) error {
+	s.noteOf(res.GetNote())
+	record.add("In force", inForce(res.GetPropagation()))
+	return s.print(res, append(parts{record}, below...))
+}
+
+// keyAfter is the key after a write, and where that is in force.
+func (s *session) keyAfter(res *pb.ManageKeyResponse) *sheet {
+	key := keySheet(res.GetKey(), s.Now())
+	key.add("In force", inForce(res.GetPropagation()))
+	return key
 }
 
 // changed carries out an operation that makes no secret, and shows the key.
@@ -101,5 +118,23 @@ func (s *session) changed(ctx context.Context, w *Writing, req *pb.ManageKeyRequ
 	if err != nil {
 		return err
 	}
-	return s.print(res, keySheet(res.GetKey(), s.Now()))
+	return s.print(res, s.keyAfter(res))
+}
+
+// ended carries out an operation that takes a key out of use, and says so when
+// some replica may not know yet.
+func (s *session) ended(ctx context.Context, w *Writing, req *pb.ManageKeyRequest) error {
+	res, err := s.manage(ctx, w, req, "")
+	if err != nil {
+		return err
+	}
+	s.warnOfPending(res.GetPropagation())
+	return s.print(res, s.keyAfter(res))
+}
+
+// warnOfPending tells a person who took a right away where it may still be used.
+func (s *session) warnOfPending(p *pb.Propagation) {
+	if text := stillAllowing(p); text != "" {
+		s.note("keystile: warning: %s", clean(text))
+	}
 }
