@@ -71,6 +71,9 @@ func (s *Service) Check(ctx context.Context, q Question) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
+	if a.Freshness.Stale {
+		s.metrics.stale.Inc()
+	}
 	switch {
 	case !a.identified():
 	case a.Verdict.Allowed():

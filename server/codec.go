@@ -38,12 +38,20 @@ func newCodec(names gateway.Names) codec { return codec{encoding.GetCodecV2(grpc
 
 // Marshal encodes a message. The answer to a check is nobody's afterwards.
 func (c codec) Marshal(v any) (mem.BufferSlice, error) {
-	answer, ok := v.(*pb.CheckKeyResponse)
-	if !ok {
+	var out []byte
+	var err error
+	switch answer := v.(type) {
+	case *pb.CheckKeyResponse:
+		out, err = answer.MarshalVT()
+		answer.ReturnToVTPool()
+	case *pb.CheckKeysResponse:
+		out, err = answer.MarshalVT()
+		for _, one := range answer.GetResults() {
+			one.ReturnToVTPool()
+		}
+	default:
 		return c.CodecV2.Marshal(v) //nolint:wrapcheck // gRPC words it
 	}
-	out, err := answer.MarshalVT()
-	answer.ReturnToVTPool()
 	if err != nil {
 		return nil, fmt.Errorf("encoding: %w", err)
 	}
@@ -54,37 +62,35 @@ func (c codec) Marshal(v any) (mem.BufferSlice, error) {
 // that they are UTF-8 is not asked here, as whoever reads them refuses what is not
 // printable, and paths that are no text.
 func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
-	if question, ok := v.(*pb.CheckKeyRequest); ok {
-		if err := question.UnmarshalVTUnsafe(data.Materialize()); err != nil {
-			return fmt.Errorf("decoding: %w", err)
-		}
-		return nil
-	}
 	var err error
-	if question, ok := v.(*authv3.CheckRequest); ok {
-		// Most of what Envoy sends is of no use here, and dear to decode.
-		err = proto.Unmarshal(gateway.Prune(data.Materialize(), &c.names), question)
-	} else {
-		err = c.CodecV2.Unmarshal(data, v)
+	switch question := v.(type) {
+	case *pb.CheckKeyRequest:
+		err = question.UnmarshalVTUnsafe(data.Materialize())
+	case *pb.CheckKeysRequest:
+		err = question.UnmarshalVTUnsafe(data.Materialize())
+	case *authv3.CheckRequest:
+		return c.envoy(data.Materialize(), question)
+	default:
+		return c.CodecV2.Unmarshal(data, v) //nolint:wrapcheck // gRPC words it
 	}
+	if err != nil {
+		return fmt.Errorf("decoding: %w", err)
+	}
+	return nil
+}
+
+// envoy decodes Envoy's question. Most of what Envoy sends is of no use here, and
+// dear to decode.
+func (c codec) envoy(raw []byte, question *authv3.CheckRequest) error {
+	err := proto.Unmarshal(gateway.Prune(raw, &c.names), question)
 	if err == nil {
 		return nil
 	}
-	var message proto.Message
-	switch m := v.(type) {
-	case *authv3.CheckRequest:
-		message = m
-	case *pb.CheckKeysRequest:
-		message = m
-	default:
+	if !markBadText(raw, question.ProtoReflect().Descriptor(), maxNesting) {
 		return fmt.Errorf("decoding: %w", err)
 	}
-	raw := data.Materialize()
-	if !markBadText(raw, message.ProtoReflect().Descriptor(), maxNesting) {
-		return fmt.Errorf("decoding: %w", err)
-	}
-	proto.Reset(message)
-	return proto.Unmarshal(raw, message) //nolint:wrapcheck // gRPC words it
+	proto.Reset(question)
+	return proto.Unmarshal(raw, question) //nolint:wrapcheck // gRPC words it
 }
 
 // markBadText writes a NUL over each byte of a message's strings that is no UTF-8.

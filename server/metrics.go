@@ -22,6 +22,7 @@ type Metrics struct {
 	inFlight        *prometheus.GaugeVec
 	checks          *prometheus.CounterVec
 	undecided       *prometheus.CounterVec
+	stale           prometheus.Counter
 	refusalsDropped prometheus.Counter
 	panics          prometheus.Counter
 	storeDuration   *prometheus.HistogramVec
@@ -55,6 +56,9 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		undecided: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "keystile_checks_undecided_total", Help: "Checks that could not be decided, by door.",
 		}, []string{"door"}),
+		stale: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "keystile_checks_stale_total", Help: "Checks decided past the staleness bound, as --on-stale=allow has it.",
+		}),
 		refusalsDropped: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "keystile_audit_refusals_dropped_total", Help: "Refused calls left out of the audit trail because too many kinds waited.",
 		}),
@@ -88,7 +92,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		}
 	}
 	if r != nil {
-		r.MustRegister(m.calls, m.duration, m.inFlight, m.checks, m.undecided, m.refusalsDropped,
+		r.MustRegister(m.calls, m.duration, m.inFlight, m.checks, m.undecided, m.stale, m.refusalsDropped,
 			m.panics, m.storeDuration, m.syncs, m.syncDuration, m.unreadable)
 	}
 	return m

@@ -33,11 +33,11 @@ const stuckAfter = 10 * time.Minute
 // process is everything that one serve runs. It is put together whole, and then
 // run once.
 type process struct {
-	flags   *ServeCmd
-	log     *slog.Logger
-	out     io.Writer
-	store   *sqlstore.Store
-	mirror  *mirror.Mirror
+	flags  *ServeCmd
+	log    *slog.Logger
+	out    io.Writer
+	store  *sqlstore.Store
+	mirror *mirror.Mirror
 	// replica is this process's name in leases and in propagation.
 	replica string
 	service *server.Service
@@ -103,6 +103,7 @@ func (p *process) newMirror(metrics *server.Metrics) (*mirror.Mirror, error) {
 	}
 	o := mirror.Options{
 		MaxStaleness: p.flags.MaxStaleness, PollInterval: p.flags.PollInterval, Now: time.Now, Report: p.syncReport(metrics),
+		Progress: func(keys int) { p.log.Info("reading the store", "keys", keys) },
 		Replicas: p.store, ReplicaID: p.replica, Deaf: !p.flags.Notify,
 	}
 	if p.flags.OnStale == "allow" {

@@ -99,7 +99,7 @@ func (p *process) work(ctx context.Context, work *sync.WaitGroup, listeners []ne
 	}
 	p.serving.SetServingStatus("", grpc_health_v1.HealthCheckResponse_SERVING)
 	p.log.Info("ready", "grpc", listeners[0].Addr().String(), "http", listeners[1].Addr().String(),
-		"ops", listeners[2].Addr().String(), "store", p.store.Target(), "check_auth", string(p.auth), "version", readBuild().Version)
+		"ops", listeners[2].Addr().String(), "replica", p.replica, "store", p.store.Target(), "check_auth", string(p.auth), "version", readBuild().Version)
 	return p.greet(shown, listeners)
 }
 

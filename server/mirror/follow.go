@@ -15,8 +15,10 @@ import (
 // The longest pause between two tries while the store is away, and the most
 // time one look at the change log may take.
 const (
-	maxPause    = 2 * time.Second
-	syncTimeout = 5 * time.Second
+	maxPause = 2 * time.Second
+	// progressEvery is how often a snapshot that takes long tells how far it is.
+	progressEvery = 3 * time.Second
+	syncTimeout   = 5 * time.Second
 )
 
 // Run follows the store until ctx ends. It never gives up: while the store is
@@ -205,7 +207,13 @@ func (m *Mirror) replace(ctx context.Context) (unreadable int, err error) {
 	// Syncs run one at a time and nothing else changes the state.
 	fresh := newState(m.state.records, m.state.rolesAt)
 	fresh.records.BeginRound()
+	keys, told := 0, m.opts.Now()
 	position, _, err := m.source.Snapshot(ctx, func(part storage.Records) error {
+		keys += len(part.Keys)
+		if now := m.opts.Now(); now.Sub(told) >= progressEvery {
+			told = now
+			m.opts.Progress(keys)
+		}
 		unreadable += part.Unreadable + fresh.update(&part, nil, fresh.nextRoutes(&part, nil))
 		return nil
 	})

@@ -29,6 +29,9 @@ type Options struct {
 	// Deaf has the mirror not listen for wakes, and look at every PollInterval
 	// alone.
 	Deaf bool
+	// Progress, if given, is told now and then how many keys of a snapshot have been
+	// read.
+	Progress func(keys int)
 	// Report, if given, is told how each sync ended.
 	Report func(SyncReport)
 }
@@ -84,6 +87,9 @@ func New(source storage.Log, opts Options) *Mirror {
 	}
 	if opts.Now == nil {
 		opts.Now = time.Now
+	}
+	if opts.Progress == nil {
+		opts.Progress = func(int) {}
 	}
 	if opts.Report == nil {
 		opts.Report = func(SyncReport) {}

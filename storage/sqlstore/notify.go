@@ -129,6 +129,7 @@ func listenURLOf(text string, cfg *pq.Config) string {
 			join = "&"
 		}
 	}
+	text = spreadHosts(text)
 	out := text
 	for _, setting := range []string{mode, name} {
 		key, _, _ := strings.Cut(setting, "=")

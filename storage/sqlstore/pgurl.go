@@ -35,6 +35,7 @@ func parsePostgresURL(text string) (pq.Config, error) {
 	} else if strings.Contains(text, "://") || !strings.Contains(text, "=") {
 		return pq.Config{}, fmt.Errorf("%w: the database URL must begin with postgres://, or be made of key=value pairs", storage.ErrInvalid)
 	}
+	text = spreadHosts(text)
 	cfg, err := pq.NewConfig(text)
 	if err != nil {
 		if strings.Contains(text, "://") {
@@ -69,6 +70,31 @@ func parsePostgresURL(text string) (pq.Config, error) {
 		}
 	}
 	return cfg, nil
+}
+
+// spreadHosts writes a URL that names several hosts as lib/pq takes them: it reads
+// h1:p1,h2:p2, which libpq documents, as names with colons in them.
+func spreadHosts(text string) string {
+	u, err := url.Parse(text)
+	if err != nil || !strings.Contains(u.Host, ",") {
+		return text
+	}
+	var hosts, ports []string
+	for each := range strings.SplitSeq(u.Host, ",") {
+		host, port := each, ""
+		if i := strings.LastIndexByte(each, ':'); i > strings.LastIndexByte(each, ']') {
+			host, port = each[:i], each[i+1:]
+		}
+		if port == "" {
+			port = "5432"
+		}
+		hosts, ports = append(hosts, unbracketed(host)), append(ports, port)
+	}
+	query := u.Query()
+	query.Set("host", strings.Join(hosts, ","))
+	query.Set("port", strings.Join(ports, ","))
+	u.Host, u.RawQuery = "", query.Encode()
+	return u.String()
 }
 
 // checkTwice refuses a URL that says a thing twice: which of the two lib/pq

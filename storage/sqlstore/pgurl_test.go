@@ -106,3 +106,24 @@ func TestTargetShowsNoPassword(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
+
+func TestSeveralHosts(t *testing.T) {
+	for text, want := range map[string]string{
+		"postgres://a@10.0.0.1:6000,10.0.0.2:6001/k":     "postgres 10.0.0.1:6000,10.0.0.2:6001/k sslmode=verify-full",
+		"postgres://a@10.0.0.1,10.0.0.2:6001/k":          "postgres 10.0.0.1:5432,10.0.0.2:6001/k sslmode=verify-full",
+		"postgres://a:p%40ss@db1,db2/k?sslmode=require":  "postgres db1:5432,db2:5432/k sslmode=require",
+		"host=10.0.0.1,10.0.0.2 port=6000,6001 dbname=k": "postgres 10.0.0.1:6000,10.0.0.2:6001/k sslmode=verify-full",
+	} {
+		cfg, err := parsePostgresURL(text)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		if got := describe(&cfg); got != want {
+			t.Errorf("%s: got %s, want %s", text, got, want)
+		}
+		if strings.Contains(text, "p%40ss") && cfg.Password != "p@ss" {
+			t.Errorf("%s: the password is %q", text, cfg.Password)
+		}
+	}
+}
