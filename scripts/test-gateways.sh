@@ -88,6 +88,13 @@ else
 	not_run+=("traefik: no program (set TRAEFIK=/path/to/traefik)")
 fi
 
+# A test that belongs to no proxy would be run for none.
+unclaimed=$(go test -tags gateways -list '^Test' ./internal/gateways | grep '^Test' | grep -vE '^Test(Nginx|Caddy|HAProxy|Envoy|Traefik)' || true)
+if [[ -n $unclaimed ]]; then
+	echo "these tests do not begin with a proxy's name, and would not be run: $unclaimed" >&2
+	exit 1
+fi
+
 status=0
 if ((${#run[@]} > 0)); then
 	pattern=$(IFS='|' && echo "${run[*]}")
@@ -96,6 +103,7 @@ fi
 for name in "${run[@]}"; do
 	printf 'RUN      %s\n' "${name,,}"
 done
+((status == 0)) || echo "FAILED   what was run, see above"
 for line in "${not_run[@]}"; do
 	printf 'NOT RUN  %s\n' "$line"
 done

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -115,6 +116,33 @@ func (k *keystile) ready() bool {
 	}
 	_ = resp.Body.Close()
 	return resp.StatusCode == http.StatusOK
+}
+
+// stop halts the process where it is, with its connections open. A signal is sent
+// before it has come, so this waits for all of its threads.
+func (k *keystile) stop() {
+	k.t.Helper()
+	if err := k.process.Signal(syscall.SIGSTOP); err != nil {
+		k.t.Fatal(err)
+	}
+	eventually(k.t, 10*time.Second, "keystile has stopped", func() bool {
+		threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", k.process.Pid))
+		for _, thread := range threads {
+			stat, err := os.ReadFile(thread)
+			if err == nil && !bytes.Contains(stat, []byte(") T ")) {
+				return false
+			}
+		}
+		return err == nil && len(threads) > 0
+	})
+}
+
+// resume lets it go on.
+func (k *keystile) resume() {
+	k.t.Helper()
+	if err := k.process.Signal(syscall.SIGCONT); err != nil {
+		k.t.Fatal(err)
+	}
 }
 
 type object map[string]any

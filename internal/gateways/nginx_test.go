@@ -7,91 +7,148 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
 
-func TestNginx(t *testing.T) {
+// nginx is deploy/nginx. Edits change the copied files further.
+func nginx(t *testing.T, edits ...func(t *testing.T, copied string)) *gateway {
 	path := program(t, "NGINX", "nginx")
-	testGateway(t, &gateway{
+	return &gateway{
 		folder: "nginx", h2c: true, h2cApart: true,
 		command: func(t *testing.T, copied string) *exec.Cmd {
 			// Started by root, nginx works as somebody else, who has to get here.
 			if err := os.Chmod(filepath.Dir(copied), 0o755); err != nil {
 				t.Fatal(err)
 			}
-			return exec.CommandContext(t.Context(), path, "-p", copied, "-c", filepath.Join(copied, "nginx.conf"), "-g", "daemon off;")
-		},
-	})
-}
-
-// nginx makes a 500 of every answer it does not know. Both ways to a right 429 hold
-// with a door that says so, and what was not decided is 503.
-func TestNginxLimits(t *testing.T) {
-	path := program(t, "NGINX", "nginx")
-	w := start(t, &gateway{
-		folder: "nginx",
-		command: func(t *testing.T, copied string) *exec.Cmd {
-			if err := os.Chmod(filepath.Dir(copied), 0o755); err != nil {
-				t.Fatal(err)
+			for _, edit := range edits {
+				edit(t, copied)
 			}
-			quiet(t, copied)
 			return exec.CommandContext(t.Context(), path, "-p", copied, "-c", filepath.Join(copied, "nginx.conf"), "-g", "daemon off;")
 		},
-	})
-	door := w.standIn(t)
-	over := func(code int) http.HandlerFunc {
-		return status(code, "X-Keystile-Reason", "RATE_LIMITED", "X-Keystile-Status", "429", "Retry-After", "7", "X-Keystile-Decision", "dec_1")
 	}
-	for name, c := range map[string]struct {
-		path   string
-		answer http.HandlerFunc
-		want   int
-	}{
-		"by its status":        {"/orders/7", over(429), 429},
-		"by a header":          {"/quiet/7", over(403), 429},
-		"a refusal":            {"/quiet/7", status(403, "X-Keystile-Reason", "PERMISSION_DENIED"), 403},
-		"an outage":            {"/orders/7", status(503), 503},
-		"an answer of no door": {"/orders/7", status(302, "Location", "/"), 503},
-		"not found":            {"/orders/7", status(404), 503},
-	} {
-		door.answers(c.answer)
-		r := w.send(w.request("GET", c.path, "X-API-Key: x"))
-		if r.StatusCode != c.want || len(w.upstream.take()) != 0 {
-			t.Errorf("%s: got %d, want %d", name, r.StatusCode, c.want)
+}
+
+func TestNginx(t *testing.T) {
+	testGateway(t, nginx(t), testNginxQuestion, testNginxLimits, testTunnels, testStripped,
+		func(t *testing.T, w *world) { t.Run("deprecation", func(t *testing.T) { testDeprecation(t, w) }) },
+		func(t *testing.T, w *world) {
+			t.Run("other answers", func(t *testing.T) {
+				testOtherAnswers(t, w, http.StatusServiceUnavailable, otherAnswers())
+			})
+		},
+		func(t *testing.T, w *world) {
+			t.Run("own addresses", func(t *testing.T) {
+				for _, path := range []string{"/_keystile", "/_keystile?permission=none", "/@undecided"} {
+					r := w.send(w.request("GET", path, "X-API-Key: "+w.keystile.keys["good"]))
+					if got := w.upstream.take(); len(got) != 0 || r.StatusCode != http.StatusNotFound && r.StatusCode != http.StatusForbidden {
+						t.Errorf("%s: %d, %d calls upstream", path, r.StatusCode, len(got))
+					}
+				}
+			})
+		})
+}
+
+// testNginxQuestion: /auth-request is told of the request as it stands, by nginx alone.
+func testNginxQuestion(t *testing.T, w *world) {
+	t.Run("question", func(t *testing.T) {
+		s := w.standIn(t)
+		s.answers(yes())
+		target := "/orders/7?tenant=evil&permission=none"
+		r := w.send(w.request("DELETE", target, "X-API-Key: one", "X-API-Key: two", "Authorization: Bearer three",
+			"Origin: https://app.test", "Access-Control-Request-Method: PUT", "Cookie: session=private", "Content-Length: 5", "Expect: 100-continue",
+			"X-Original-Method: GET", "X-Original-URI: /forged", "X-Forwarded-For: 203.0.113.7", "X-Keystile-Caller: forged", "X_Keystile_Caller: forged") + "hello")
+		w.allowed(t, "two keys, as far as nginx goes", r, target)
+		q := s.question(t)
+		if q.uri != "/auth-request" || q.host != "api.acme.test" || q.method != http.MethodGet {
+			t.Errorf("it was asked at %s %s %s", q.method, q.host, q.uri)
 		}
-		if c.want == 429 && (r.Header.Get("Retry-After") != "7" || r.Header.Get("X-Keystile-Reason") != "RATE_LIMITED") {
-			t.Errorf("%s: the client is told %v", name, r.Header)
+		for name, want := range map[string][]string{
+			"X-Original-Method": {"DELETE"}, "X-Original-Uri": {target}, "X-Api-Key": {"one", "two"}, "Authorization": {"Bearer three"},
+			"Origin": {"https://app.test"}, "Access-Control-Request-Method": {"PUT"}, "X-Forwarded-For": {clientAddress},
+			"X-Keystile-Caller": nil, "X_keystile_caller": nil, "Cookie": nil, "Content-Length": nil, "Expect": nil,
+		} {
+			if got := q.header.Values(name); !slices.Equal(got, want) {
+				t.Errorf("%s is %q, want %q", name, got, want)
+			}
+		}
+	})
+}
+
+// overLimit is how Keystile refuses what is over a limit, with a status.
+func overLimit(code int) http.HandlerFunc {
+	return status(code, "X-Keystile-Reason", "RATE_LIMITED", "X-Keystile-Status", "429", "Retry-After", "7", "RateLimit", "r=0",
+		"RateLimit-Policy", "q=1", "X-Keystile-Decision", "dec_1")
+}
+
+// toldOfLimit wants the client to know what Keystile said of the limit.
+func (w *world) toldOfLimit(t *testing.T, r reply) {
+	t.Helper()
+	if got := w.upstream.take(); r.StatusCode != http.StatusTooManyRequests || len(got) != 0 {
+		t.Errorf("over a limit: %d, %d calls upstream", r.StatusCode, len(got))
+	}
+	for name, want := range map[string]string{
+		"Retry-After": "7", "RateLimit": "r=0", "RateLimit-Policy": "q=1", "X-Keystile-Reason": "RATE_LIMITED", "X-Keystile-Decision": "dec_1",
+	} {
+		if got := r.Header.Values(name); len(got) != 1 || got[0] != want {
+			t.Errorf("over a limit: %s is %q, want %q", name, got, want)
 		}
 	}
 }
 
-// quiet adds a location that takes the second way, as deploy/nginx/README.md has it.
-func quiet(t *testing.T, copied string) {
-	t.Helper()
-	config, err := os.ReadFile(filepath.Join(copied, "nginx.conf"))
-	if err != nil {
-		t.Fatal(err)
-	}
+// testNginxLimits: the shipped way to a 429.
+func testNginxLimits(t *testing.T, w *world) {
+	t.Run("limits", func(t *testing.T) {
+		w.standIn(t).answers(overLimit(http.StatusTooManyRequests))
+		w.toldOfLimit(t, w.send(w.request("GET", "/orders/7", "X-API-Key: x")))
+	})
+}
+
+// The other way to a 429, as deploy/nginx/README.md has it.
+func TestNginxQuietLimits(t *testing.T) {
 	readme, err := os.ReadFile(filepath.Join("..", "..", "deploy", "nginx", "README.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, recipe, ok := strings.Cut(string(readme), "auth_request_set $keystile_meant")
-	recipe, _, ok2 := strings.Cut(recipe, "```")
-	if !ok || !ok2 {
+	_, recipe, found := strings.Cut(string(readme), "  ```\n")
+	recipe, _, ended := strings.Cut(recipe, "  ```\n")
+	if !found || !ended {
 		t.Fatal("the README has no recipe")
 	}
-	recipe = "auth_request_set $keystile_meant" + recipe
-	settings, location, ok := strings.Cut(recipe, "location @refused")
-	if !ok {
-		t.Fatal("the recipe has no location")
+	w := start(t, nginx(t, func(t *testing.T, copied string) {
+		edit(t, filepath.Join(copied, "nginx.conf"), "http://keystile/auth-request;", "http://keystile/auth-request?limit_status=403;",
+			"        location / {", recipe+"\n        location / {")
+	}))
+	// The real door knows the argument, and goes on refusing as it did.
+	testCredentials(t, w)
+	s := w.standIn(t)
+	s.answers(overLimit(http.StatusForbidden))
+	w.toldOfLimit(t, w.send(w.request("GET", "/orders/7", "X-API-Key: x")))
+	if q := s.question(t); q.uri != "/auth-request?limit_status=403" {
+		t.Errorf("it was asked at %q", q.uri)
 	}
-	// The recipe leaves out what its location has to repeat.
-	added := "location /quiet/ {\nauth_request /_keystile;\n" + settings +
-		"auth_request_set $keystile_reason $upstream_http_x_keystile_reason;\nproxy_pass http://backend;\n}\nlocation @refused" + location
-	text := strings.Replace(string(config), "        location / {", added+"\n        location / {", 1)
-	if err := os.WriteFile(filepath.Join(copied, "nginx.conf"), []byte(text), 0o600); err != nil {
-		t.Fatal(err)
+	if log := w.log.String(); strings.Contains(log, "unexpected status") {
+		t.Errorf("nginx logs an error for it: %s", log)
 	}
+}
+
+// The lines that nginx.conf has as comments, for a location that is bound.
+func TestNginxBound(t *testing.T) {
+	testBound(t, start(t, nginx(t, func(t *testing.T, copied string) {
+		config := filepath.Join(copied, "nginx.conf")
+		uncomment(t, config, "        ", 9)
+		edit(t, config, "permission=orders.read", "permission=orders.admin")
+	})))
+}
+
+// With --check-auth=key nginx asks with its own key, and no client with its.
+func TestNginxCaller(t *testing.T) {
+	key := ""
+	g := nginx(t, func(t *testing.T, copied string) {
+		if key != "" {
+			edit(t, filepath.Join(copied, "keystile_ask.conf"), `X-Keystile-Caller ""`, `X-Keystile-Caller "`+key+`"`)
+		}
+	})
+	testCaller(t, g, func(w *world) { key = w.keystile.keys["caller"] })
 }

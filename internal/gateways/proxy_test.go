@@ -29,6 +29,8 @@ type gateway struct {
 	command func(t *testing.T, copied string) *exec.Cmd
 	// replace gives more texts to be replaced in the copy than the usual addresses.
 	replace func(w *world) []string
+	// keystile gives Keystile more arguments.
+	keystile []string
 	// bodies is true when a refusal's body reaches the client.
 	bodies bool
 	// cleans is true when the proxy resolves a path before it is judged, for the
@@ -58,7 +60,7 @@ type world struct {
 // start puts everything together, and waits until the proxy lets a call through.
 func start(t *testing.T, g *gateway) *world {
 	t.Helper()
-	w := &world{t: t, gateway: g, log: &printed{}, upstream: startUpstream(t), keystile: startKeystile(t)}
+	w := &world{t: t, gateway: g, log: &printed{}, upstream: startUpstream(t), keystile: startKeystile(t, g.keystile...)}
 	w.http = newValve(t, func() string { return w.keystile.web })
 	w.grpc = newValve(t, func() string { return w.keystile.grpc })
 	w.proxy, w.inner = free(t), free(t)
@@ -184,13 +186,23 @@ func (w *world) send(raw string) reply {
 		w.t.Logf("sending: %v", err)
 	}
 	method, _, _ := strings.Cut(raw, " ")
-	resp, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: method})
-	if err != nil {
-		return reply{Response: &http.Response{Header: http.Header{}}}
+	return receive(bufio.NewReader(conn), method)
+}
+
+// receive reads an answer, behind the "100 Continue" that may come before.
+func receive(from *bufio.Reader, method string) reply {
+	for {
+		resp, err := http.ReadResponse(from, &http.Request{Method: method})
+		if err != nil {
+			return reply{Response: &http.Response{Header: http.Header{}}}
+		}
+		if resp.StatusCode == http.StatusContinue {
+			continue
+		}
+		body, _ := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		return reply{resp, body}
 	}
-	body, _ := io.ReadAll(resp.Body)
-	_ = resp.Body.Close()
-	return reply{resp, body}
 }
 
 // program finds a proxy's program: in a variable, or on the path.

@@ -174,6 +174,10 @@ func testBound(t *testing.T, w *world) {
 	w.refused(t, "bound", w.send(w.request("GET", "/orders/7", reader)), 403, "PERMISSION_DENIED")
 	w.refused(t, "bound, encoded", w.send(w.request("GET", "/%6frders/7", reader)), 403, "PERMISSION_DENIED")
 	w.refused(t, "bound, with a dot", w.send(w.request("GET", "/orders/%2e/7", reader)), 403, map[bool]string{true: "PERMISSION_DENIED", false: "REQUEST_MALFORMED"}[w.gateway.cleans])
+	// What only looks like the bound path goes by the routes, which have no such one.
+	for _, path := range []string{"/ORDERS/7", "/orders;x/7", "/order%73x/7"} {
+		w.refused(t, path, w.send(w.request("GET", path, "X-API-Key: "+w.keystile.keys["good"])), 403, "API_NOT_FOUND")
+	}
 	r := w.send(w.request("GET", "/orders/7", "X-API-Key: "+w.keystile.keys["good"]))
 	if got := w.upstream.take(); r.StatusCode != http.StatusOK || len(got) != 1 {
 		t.Errorf("bound and held: status %d, %d calls upstream", r.StatusCode, len(got))

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -20,11 +21,14 @@ type seen struct {
 	body              []byte
 }
 
-// upstream records what it gets. It answers 200, and echoes over a WebSocket.
+// upstream records what it gets. It answers 200, or as /orders/answers/418 says, and
+// echoes over a WebSocket.
 type upstream struct {
 	server *httptest.Server
-	mu     sync.Mutex
-	got    []seen
+	// valve is where proxies reach it.
+	valve *valve
+	mu    sync.Mutex
+	got   []seen
 }
 
 func startUpstream(t *testing.T) *upstream {
@@ -34,10 +38,11 @@ func startUpstream(t *testing.T) *upstream {
 	u.server.Config.MaxHeaderBytes = 1 << 20
 	u.server.Start()
 	t.Cleanup(u.server.Close)
+	u.valve = newValve(t, func() string { return u.server.Listener.Addr().String() })
 	return u
 }
 
-func (u *upstream) address() string { return u.server.Listener.Addr().String() }
+func (u *upstream) address() string { return u.valve.addr }
 
 func (u *upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
@@ -53,6 +58,11 @@ func (u *upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("X-Upstream", "yes")
+	if status, ok := strings.CutPrefix(r.URL.Path, "/orders/answers/"); ok {
+		if code, err := strconv.Atoi(status); err == nil {
+			w.WriteHeader(code)
+		}
+	}
 	_, _ = io.WriteString(w, "upstream")
 }
 
@@ -80,8 +90,8 @@ func (u *upstream) take() []seen {
 	return out
 }
 
-// valve stands between a proxy and Keystile: it passes everything on, or is shut,
-// or takes connections and never answers.
+// valve stands between a proxy and what is behind it: it passes everything on, or is
+// shut, or takes connections and never answers.
 type valve struct {
 	t        *testing.T
 	target   func() string
@@ -90,6 +100,8 @@ type valve struct {
 	addr     string
 	hung     bool
 	conns    map[net.Conn]bool
+	// taken counts the connections there ever were.
+	taken int
 }
 
 func newValve(t *testing.T, target func() string) *valve {
@@ -123,6 +135,7 @@ func (v *valve) listen(addr string) {
 func (v *valve) serve(conn net.Conn) {
 	v.mu.Lock()
 	v.conns[conn] = true
+	v.taken++
 	hung := v.hung
 	v.mu.Unlock()
 	defer v.drop(conn)
@@ -150,6 +163,13 @@ func (v *valve) drop(conn net.Conn) {
 	defer v.mu.Unlock()
 	_ = conn.Close()
 	delete(v.conns, conn)
+}
+
+// connections tells how many there have ever been.
+func (v *valve) connections() int {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.taken
 }
 
 // shut refuses connections, and ends those there are.
