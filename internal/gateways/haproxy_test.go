@@ -25,7 +25,7 @@ func haproxy(t *testing.T, replace ...string) *gateway {
 }
 
 func TestHAProxy(t *testing.T) {
-	testGateway(t, haproxy(t), testForwardAuthQuestion, testTunnels,
+	testGateway(t, haproxy(t), testForwardAuthQuestion, testTunnels, testStripped,
 		func(t *testing.T, w *world) {
 			t.Run("other answers", func(t *testing.T) {
 				testOtherAnswers(t, w, http.StatusServiceUnavailable, map[string]http.HandlerFunc{

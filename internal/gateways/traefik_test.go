@@ -25,7 +25,7 @@ func traefik(t *testing.T, replace ...string) *gateway {
 }
 
 func TestTraefik(t *testing.T) {
-	testGateway(t, traefik(t), testForwardAuthQuestion, testTunnels,
+	testGateway(t, traefik(t), testForwardAuthQuestion, testTunnels, testStripped,
 		func(t *testing.T, w *world) {
 			t.Run("other answers", func(t *testing.T) {
 				testOtherAnswers(t, w, 0, map[string]http.HandlerFunc{
