@@ -16,7 +16,7 @@ import (
 const (
 	usageGrain = time.Minute
 	usageFlush = 15 * time.Second
-	maxUsage   = 100_000
+	maxUsage   = 20_000
 	usageBatch = 5000
 	// usageRecent is a power of two, of at most 16 bits.
 	usageRecent = 1 << 14
@@ -28,6 +28,10 @@ type usage struct {
 	// recent remembers, in a place that the presented digest leads to, what was
 	// noted there last: nearly every use is one of many in the same minute.
 	recent [usageRecent]atomic.Uint64
+
+	// full is true while there is no room: with a million keys in use a note for each
+	// of them would cost more than the checks.
+	full atomic.Bool
 
 	mu   sync.Mutex
 	seen map[string]storage.Used
@@ -48,13 +52,17 @@ func (u *usage) fresh(digest *storage.Digest, now time.Time) bool {
 }
 
 func (u *usage) note(k *storage.Key, digest *storage.Digest, now time.Time) {
-	if !u.fresh(digest, now) {
+	if u.full.Load() || !u.fresh(digest, now) {
 		return
 	}
 	now = now.UTC().Truncate(usageGrain)
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if have, ok := u.seen[k.ID]; ok && !now.After(have.Time) || !ok && len(u.seen) >= maxUsage {
+	if len(u.seen) >= maxUsage {
+		u.full.Store(true)
+		return
+	}
+	if have, ok := u.seen[k.ID]; ok && !now.After(have.Time) {
 		return
 	}
 	// What is kept must not hold on to the rest of the record.
@@ -70,6 +78,7 @@ func (u *usage) take() []storage.Used {
 		out = append(out, used)
 	}
 	clear(u.seen)
+	u.full.Store(false)
 	return out
 }
 
