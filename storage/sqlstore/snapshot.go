@@ -93,34 +93,31 @@ func everything(q *session, take func(storage.Records) error) error {
 	return everyKey(q, take)
 }
 
+// everyUser gives all users in the order in which they lie, for the reason that keys
+// are read so.
 func everyUser(q *session, take func(storage.Records) error) error {
-	var last storage.UserRef
-	for {
-		users, spoilt, err := selectUsers(q, "WHERE (tenant_id, id) > ($1, $2) ORDER BY tenant_id, id LIMIT $3", last.TenantID, last.ID, usersAtOnce)
-		if err != nil || len(users) == 0 {
-			return err
+	var part storage.Records
+	give := func() error {
+		if len(part.Users) == 0 {
+			return nil
 		}
-		last = users[len(users)-1].Ref()
-		if err := take(storage.Records{Users: users, Unreadable: spoilt}); err != nil {
+		full := part
+		part = storage.Records{}
+		if err := take(full); err != nil {
 			return &changeError{err}
 		}
+		return nil
 	}
-}
-
-func everyKey(q *session, take func(storage.Records) error) error {
-	last := ""
-	for {
-		keys, spoilt, err := selectKeys(q, "WHERE id > $1 ORDER BY id LIMIT $2", last, keysAtOnce)
-		if err != nil || len(keys) == 0 {
-			return err
+	err := each(q, func(row *userRow) error {
+		u, bad := row.user()
+		part.Users, part.Unreadable = append(part.Users, u), part.Unreadable+count(bad)
+		if len(part.Users) < usersAtOnce {
+			return nil
 		}
-		more, err := selectSecrets(q, keys, "WHERE key_id > $1 AND key_id <= $2", last, keys[len(keys)-1].ID)
-		if err != nil {
-			return err
-		}
-		last = keys[len(keys)-1].ID
-		if err := take(storage.Records{Keys: keys, Unreadable: spoilt + more}); err != nil {
-			return &changeError{err}
-		}
+		return give()
+	}, "SELECT "+userColumns+" FROM users")
+	if err != nil {
+		return err
 	}
+	return give()
 }
