@@ -22,6 +22,8 @@ FAST := key_service key verdict propagation
 FUZZTIME ?= 5s
 # Flags for the comparison, such as BENCHFLAGS="-rounds 9 -json".
 BENCHFLAGS ?=
+# Flags for the measurement with many keys, such as LARGEFLAGS="-keys 10000,1000000".
+LARGEFLAGS ?=
 # How long `make chaos` breaks things, and more flags for it, such as
 # CHAOSFLAGS="-seed 7 -clients 40" for the run of another day again.
 CHAOSTIME ?= 15m
@@ -131,6 +133,12 @@ pgo: ## Renew the profile that the binary is optimised by
 	go build -o bin/bench ./bench
 	CPU_PROFILE=$(CURDIR)/bin/cpu.pgo bin/bench -keystile bin/keystile-profile -rounds 5
 	cp bin/cpu.pgo cmd/keystile/default.pgo
+
+.PHONY: bench-large
+bench-large: build ## Measure a replica with 10 thousand, 1 million and 10 million keys
+	scripts/test-deps.sh
+	go build -trimpath -o bin/large ./bench/large
+	bin/large -keystile bin/keystile $(LARGEFLAGS)
 
 .PHONY: readme
 readme: ## Run every command of README.md and docs/ in a fresh copy

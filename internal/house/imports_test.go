@@ -88,6 +88,13 @@ var table = []room{
 		ours:   []string{"api/keystile/v1"},
 		theirs: []string{"google.golang.org/grpc", "google.golang.org/protobuf", "github.com/envoyproxy/go-control-plane"},
 	},
+	{
+		// It starts a Postgres of its own, as tests do.
+		dir:    "bench/large",
+		tests:  true,
+		ours:   []string{"api/keystile/v1", "internal/pgtest", "server/access"},
+		theirs: []string{"google.golang.org/protobuf", "github.com/lib/pq"},
+	},
 	{dir: "internal/errordocs", ours: []string{"server/access"}},
 	{dir: "internal/house", tests: true},
 	{dir: "internal/pgtest", tests: true, theirs: []string{"github.com/lib/pq", "golang.org/x/sys"}},
