@@ -67,13 +67,13 @@ func answerExamples() map[string][]example {
 			{"expired", `{"allowed":false,"reason":"KEY_EXPIRED","message":"the key has expired","remedy":"Issue a new key, or extend this one before it ends.",` +
 				`"documentationUrl":"","decisionId":"dec_0123456789abcdefghjkmnpqrs",` +
 				`"identity":{"tenantId":"acme","userId":"ada","keyId":"key_0123456789abcdefghjkmnpqrs","displayName":"","roles":[],"permissions":[],"labels":{}},` +
-				`"warnings":[],"expireTime":"2030-01-01T00:00:00Z","freshness":{"age":"0.4s","revision":"17"},"missingPermission":"","missingFrom":"",` +
+				`"warnings":[],"expireTime":"2030-01-01T00:00:00Z","freshness":{"age":"0.4s","revision":"17","stale":false},"missingPermission":"","missingFrom":"",` +
 				`"apiId":"","apiTenantId":"","routePath":"","pathParameters":{}}`},
 			{"allowed", `{"allowed":true,"reason":"ALLOWED","message":"the call may go ahead","remedy":"",` +
 				`"documentationUrl":"","decisionId":"dec_0123456789abcdefghjkmnpqrs",` +
 				`"identity":{"tenantId":"acme","userId":"ada","keyId":"key_0123456789abcdefghjkmnpqrs","displayName":"Ada","roles":["developer"],` +
 				`"permissions":["orders.read"],"labels":{"team":"shop"}},` +
-				`"warnings":[],"expireTime":null,"freshness":{"age":"0.4s","revision":"17"},"missingPermission":"","missingFrom":"",` +
+				`"warnings":[],"expireTime":null,"freshness":{"age":"0.4s","revision":"17","stale":false},"missingPermission":"","missingFrom":"",` +
 				`"apiId":"orders","apiTenantId":"acme","routePath":"/orders/{id}","pathParameters":{"id":"7"}}`},
 		},
 	}

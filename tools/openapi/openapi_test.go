@@ -34,7 +34,7 @@ func TestAnswersFitTheirSchemas(t *testing.T) {
 			`"warnings":[],"expireTime":null,"freshness":null,"missingPermission":"","missingFrom":"",` +
 			`"apiId":"","apiTenantId":"","routePath":"","pathParameters":{}}`,
 		"GetKeyResponse":     `{"key":null}`,
-		"DeleteUserResponse": `{"user":null,"cascade":{"users":"0","keys":"2","roles":"0","apis":"0","subscriptions":"0"},"note":"","revision":"7"}`,
+		"DeleteUserResponse": `{"user":null,"cascade":{"users":"0","keys":"2","roles":"0","apis":"0","subscriptions":"0"},"note":"","revision":"7","propagation":null}`,
 		"ExplainResponse":    `{"verdict":null,"steps":[],"past":null}`,
 	} {
 		var value any
