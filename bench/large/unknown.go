@@ -22,17 +22,18 @@ const unknownAtOnce = 100
 type flood struct {
 	Keys          int     `json:"keys"`
 	KeysPerMinute float64 `json:"keys_per_minute"`
-	// Store counts the operations on the store meanwhile, but for the ones that
-	// follow its change log.
+	// Store counts the operations on the store meanwhile, but for the ones that go on
+	// while nobody asks anything.
 	Store map[string]int `json:"store_operations"`
 	// Grown is by how much resident memory grew from the first half to the end: the
 	// first half fills buffers.
 	Grown int64 `json:"grown_bytes"`
 }
 
-// following are the operations that go on while nobody asks anything.
-func following(operation string) bool {
-	return operation == "changes_since" || operation == "renew_lease"
+// usual tells whether an operation goes on while nobody asks anything: to follow the
+// change log, to hold the lease, and to forget what is past its time.
+func usual(operation string) bool {
+	return operation == "changes_since" || operation == "renew_lease" || operation == "forget_decisions"
 }
 
 // unknownKeys asks, for some time, about keys that nobody ever had.
@@ -72,7 +73,7 @@ func unknownKeys(ctx context.Context, v *server, span time.Duration, seed uint64
 	}
 	f := flood{Keys: keys, KeysPerMinute: float64(keys) / span.Minutes(), Grown: last.Now - middle.Now, Store: map[string]int{}}
 	for operation, n := range after {
-		if more := n - before[operation]; more > 0 && !following(operation) {
+		if more := n - before[operation]; more > 0 && !usual(operation) {
 			f.Store[operation] = more
 		}
 	}

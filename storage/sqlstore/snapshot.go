@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -38,8 +39,8 @@ func (s *Store) storeTime(row *stateRow) time.Time {
 
 // The most keys and users that one part of a snapshot holds.
 const (
-	keysAtOnce  = 10_000
-	usersAtOnce = 20_000
+	keysAtOnce  = 2_000
+	usersAtOnce = 5_000
 )
 
 // Snapshot gives every record, and the position, of one moment.
@@ -53,7 +54,9 @@ func (s *Store) Snapshot(ctx context.Context, take func(storage.Records) error) 
 			}
 			position, now = state.position(), s.storeTime(&state)
 			q.known = newRemembered()
-			return everything(q, take)
+			a := newAhead(take)
+			err := everything(q, a.give)
+			return cmp.Or(err, a.finish())
 		})
 	})
 	if err != nil {
@@ -64,7 +67,7 @@ func (s *Store) Snapshot(ctx context.Context, take func(storage.Records) error) 
 
 // everything reads all records, what others refer to first. Of keys and users there
 // may be millions, and so they come in parts.
-func everything(q *session, take func(storage.Records) error) error {
+func everything(q *session, give func(storage.Records) error) error {
 	var records storage.Records
 	var spoilt int
 	var err error
@@ -84,40 +87,31 @@ func everything(q *session, take func(storage.Records) error) error {
 		return err
 	}
 	records.Unreadable += spoilt
-	if err := take(records); err != nil {
-		return &changeError{err}
-	}
-	if err := everyUser(q, take); err != nil {
+	if err := give(records); err != nil {
 		return err
 	}
-	return everyKey(q, take)
+	if err := everyUser(q, give); err != nil {
+		return err
+	}
+	return everyKey(q, give)
 }
 
 // everyUser gives all users in the order in which they lie, for the reason that keys
 // are read so.
-func everyUser(q *session, take func(storage.Records) error) error {
+func everyUser(q *session, give func(storage.Records) error) error {
 	var part storage.Records
-	give := func() error {
-		if len(part.Users) == 0 {
-			return nil
-		}
-		full := part
-		part = storage.Records{}
-		if err := take(full); err != nil {
-			return &changeError{err}
-		}
-		return nil
-	}
 	err := each(q, func(row *userRow) error {
 		u, bad := row.user()
 		part.Users, part.Unreadable = append(part.Users, u), part.Unreadable+count(bad)
 		if len(part.Users) < usersAtOnce {
 			return nil
 		}
-		return give()
+		full := part
+		part = storage.Records{}
+		return give(full)
 	}, "SELECT "+userColumns+" FROM users")
-	if err != nil {
+	if err != nil || len(part.Users) == 0 {
 		return err
 	}
-	return give()
+	return give(part)
 }

@@ -21,34 +21,31 @@ const (
 )
 
 // everyKey gives all keys with their secrets.
-func everyKey(q *session, take func(storage.Records) error) error {
-	g := &gathered{take: take}
+func everyKey(q *session, give func(storage.Records) error) error {
+	g := &gathered{give: give}
 	for _, query := range []string{simpleKeys, rotated} {
 		if err := wholeKeyRows(q, query, g); err != nil {
 			return err
 		}
 	}
-	return g.give()
+	return g.pass()
 }
 
 // gathered are keys that wait until there are enough for a part.
 type gathered struct {
-	take   func(storage.Records) error
+	give   func(storage.Records) error
 	keys   []*storage.Key
 	spoilt int
 }
 
-// give gives on what there is.
-func (g *gathered) give() error {
+// pass gives what there is.
+func (g *gathered) pass() error {
 	if len(g.keys) == 0 {
 		return nil
 	}
 	part := storage.Records{Keys: g.keys, Unreadable: g.spoilt}
 	g.keys, g.spoilt = make([]*storage.Key, 0, keysAtOnce), 0
-	if err := g.take(part); err != nil {
-		return &changeError{err}
-	}
-	return nil
+	return g.give(part)
 }
 
 // add puts a row to the key it belongs to, which is that of the row before or a
@@ -59,7 +56,7 @@ func (g *gathered) add(q *session, row *wholeKeyRow) error {
 		k = g.keys[n-1]
 	} else {
 		if n >= keysAtOnce {
-			if err := g.give(); err != nil {
+			if err := g.pass(); err != nil {
 				return err
 			}
 		}
