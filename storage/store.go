@@ -106,11 +106,13 @@ type SubscriptionQuery struct {
 
 // Log is the change log that replicas follow.
 type Log interface {
-	// Snapshot gives take every record of one moment, in parts, and then that
-	// moment's position and the store's clock. A key comes with all its secrets, and
-	// what a record refers to comes no later than the record. Lists and maps may be
-	// shared among records. An error of take's ends it, and is returned.
-	Snapshot(ctx context.Context, take func(Records) error) (Position, time.Time, error)
+	// Snapshot gives take every record of one moment, in parts, each with that
+	// moment's position, and then the position and the store's clock. A key comes with
+	// all its secrets, and what a record refers to comes no later than the record.
+	// Lists and maps may be shared among records. take is called by one goroutine at a
+	// time, which need not be the caller's, and not after Snapshot has returned. An
+	// error of take's ends it, and is returned.
+	Snapshot(ctx context.Context, take func(at Position, part Records) error) (Position, time.Time, error)
 	// ChangesSince gives what was written after since, as of one moment. With
 	// nothing new it returns since itself and no records, and is cheap.
 	ChangesSince(ctx context.Context, since Position) (Changes, error)
@@ -118,7 +120,7 @@ type Log interface {
 
 // Whole takes a snapshot of a log in one piece.
 func Whole(ctx context.Context, log Log) (all Records, position Position, now time.Time, err error) {
-	position, now, err = log.Snapshot(ctx, func(part Records) error {
+	position, now, err = log.Snapshot(ctx, func(_ Position, part Records) error {
 		all.Tenants, all.Users, all.Roles = append(all.Tenants, part.Tenants...), append(all.Users, part.Users...), append(all.Roles, part.Roles...)
 		all.Keys, all.APIs = append(all.Keys, part.Keys...), append(all.APIs, part.APIs...)
 		all.Subscriptions = append(all.Subscriptions, part.Subscriptions...)

@@ -119,7 +119,7 @@ func (m *Mirror) Sync(ctx context.Context) error {
 	before, ready := m.position, !m.synced.IsZero()
 	m.mu.RUnlock()
 
-	if !ready {
+	if !ready || m.torn {
 		report.Snapshot = true
 		report.Unreadable, report.Err = m.replace(ctx)
 	}
@@ -133,6 +133,10 @@ func (m *Mirror) Sync(ctx context.Context) error {
 	if report.Err == nil && m.moves(before) {
 		// Those who wait for this replica are told at once.
 		report.Err = m.renew(ctx, m.opts.Now(), false)
+	}
+	if report.Err == nil && report.Snapshot {
+		// The lease may begin with a look at what was written since.
+		m.Wake()
 	}
 	report.Took = m.opts.Now().Sub(began)
 	m.opts.Report(report)
@@ -202,13 +206,22 @@ func (m *Mirror) advance(began time.Time, changes *storage.Changes) (refused int
 // one by one, as millions of them must not be held twice, and what is not in it goes
 // in the end; all else changes at once. Meanwhile a check may see a key as it is in
 // the snapshot beside a role as it was before: each of them as new as the lease says,
-// or newer. It extends no lease: what was committed since is not in it.
+// or newer. A snapshot that turns out to be of another store, or of an older moment,
+// than the copy was read from ends the lease before anything of it is taken. It
+// extends no lease: what was committed since is not in it.
 func (m *Mirror) replace(ctx context.Context) (unreadable int, err error) {
 	// Syncs run one at a time and nothing else changes the state.
 	fresh := newState(m.state.records, m.state.rolesAt)
 	fresh.records.BeginRound()
+	m.torn = true
+	m.mu.RLock()
+	before := m.position
+	m.mu.RUnlock()
 	keys, told := 0, m.opts.Now()
-	position, _, err := m.source.Snapshot(ctx, func(part storage.Records) error {
+	position, _, err := m.source.Snapshot(ctx, func(at storage.Position, part storage.Records) error {
+		if at.StoreID != before.StoreID || at.Revision < before.Revision {
+			m.distrust()
+		}
 		keys += len(part.Keys)
 		if now := m.opts.Now(); now.Sub(told) >= progressEvery {
 			told = now
@@ -221,6 +234,7 @@ func (m *Mirror) replace(ctx context.Context) (unreadable int, err error) {
 		return 0, fmt.Errorf("taking a snapshot: %w", err)
 	}
 	fresh.records.Sweep()
+	m.torn = false
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.state = fresh

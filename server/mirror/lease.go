@@ -39,9 +39,16 @@ func (m *Mirror) renew(ctx context.Context, began time.Time, mayWait bool) error
 	return nil
 }
 
-// distrust keeps the copy from being answered from until it has been made anew:
-// the store it was read from is not the one that is there.
+// distrust keeps the copy from being answered from until it has been made anew: the
+// store it was read from is not the one that is there, which knows of no lease of
+// this replica's either. Only the sync that runs calls it.
 func (m *Mirror) distrust() {
+	m.renewed = time.Time{}
+	m.endLease()
+}
+
+// endLease has the copy answered from no more.
+func (m *Mirror) endLease() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.leased = time.Time{}
@@ -49,7 +56,7 @@ func (m *Mirror) distrust() {
 
 // leave gives the lease up, once nothing is answered any more.
 func (m *Mirror) leave() {
-	m.distrust()
+	m.endLease()
 	if !m.shared() {
 		return
 	}

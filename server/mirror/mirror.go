@@ -62,6 +62,10 @@ type Mirror struct {
 	// renewed is when the last renewal of the lease began that succeeded. Only the
 	// sync that runs touches it.
 	renewed time.Time
+	// torn is true from the beginning of a snapshot until one is whole: keys and users
+	// may be of another story meanwhile than the position says, and nothing but a
+	// snapshot mends that. Only the sync that runs touches it.
+	torn bool
 
 	mu    sync.RWMutex
 	state *state

@@ -25,6 +25,10 @@ type source struct {
 	err     error
 	// snapshots and looks count the calls.
 	snapshots, looks int
+	// broken has snapshots fail after their last part.
+	broken bool
+	// during, when given, is called while a snapshot is being taken.
+	during func()
 	// block, when given, holds every call until it is closed.
 	block chan struct{}
 }
@@ -44,7 +48,7 @@ func (s *source) wait(ctx context.Context) error {
 	}
 }
 
-func (s *source) Snapshot(ctx context.Context, take func(storage.Records) error) (storage.Position, time.Time, error) {
+func (s *source) Snapshot(ctx context.Context, take func(storage.Position, storage.Records) error) (storage.Position, time.Time, error) {
 	if err := s.wait(ctx); err != nil {
 		return storage.Position{}, time.Time{}, err
 	}
@@ -54,7 +58,16 @@ func (s *source) Snapshot(ctx context.Context, take func(storage.Records) error)
 	if s.err != nil {
 		return storage.Position{}, time.Time{}, s.err
 	}
-	return s.now, time.Now(), take(s.records)
+	if err := take(s.now, s.records); err != nil {
+		return storage.Position{}, time.Time{}, err
+	}
+	if s.during != nil {
+		s.during()
+	}
+	if s.broken {
+		return storage.Position{}, time.Time{}, errors.New("the connection broke")
+	}
+	return s.now, time.Now(), nil
 }
 
 func (s *source) ChangesSince(ctx context.Context, since storage.Position) (storage.Changes, error) {

@@ -44,7 +44,7 @@ const (
 )
 
 // Snapshot gives every record, and the position, of one moment.
-func (s *Store) Snapshot(ctx context.Context, take func(storage.Records) error) (position storage.Position, now time.Time, err error) {
+func (s *Store) Snapshot(ctx context.Context, take func(storage.Position, storage.Records) error) (position storage.Position, now time.Time, err error) {
 	err = s.observed(ctx, "snapshot", s.opts.BulkTimeout, func(ctx context.Context) error {
 		return s.oneMoment(ctx, s.sync, s.dialect.bulkLimits, func(q *session) error {
 			// This first query fixes the moment that the others see.
@@ -54,7 +54,7 @@ func (s *Store) Snapshot(ctx context.Context, take func(storage.Records) error) 
 			}
 			position, now = state.position(), s.storeTime(&state)
 			q.known = newRemembered()
-			a := newAhead(take)
+			a := newAhead(func(part storage.Records) error { return take(state.position(), part) })
 			err := everything(q, a.give)
 			return cmp.Or(err, a.finish())
 		})

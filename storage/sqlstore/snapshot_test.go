@@ -48,8 +48,10 @@ func TestSnapshotComesInParts(t *testing.T) {
 	migrated(t, func(t *testing.T, s *Store) {
 		all := manyKeys(t, s)
 		parts := 0
-		_, _, err := s.Snapshot(t.Context(), func(part storage.Records) error {
+		var during storage.Position
+		position, _, err := s.Snapshot(t.Context(), func(at storage.Position, part storage.Records) error {
 			parts++
+			during = at
 			if len(part.Keys) > keysAtOnce {
 				t.Errorf("a part has %d keys", len(part.Keys))
 			}
@@ -61,6 +63,9 @@ func TestSnapshotComesInParts(t *testing.T) {
 			}
 			return nil
 		})
+		if during != position || position.Revision == 0 {
+			t.Errorf("the parts are of %v, and the whole of %v", during, position)
+		}
 		if err != nil || len(all) != 0 || parts < 5 {
 			t.Errorf("got %d parts and %v; %d keys are missing", parts, err, len(all))
 		}
@@ -69,7 +74,7 @@ func TestSnapshotComesInParts(t *testing.T) {
 		errEnough := errors.New("enough")
 		for most := range parts {
 			taken := 0
-			_, _, err := s.Snapshot(t.Context(), func(storage.Records) error {
+			_, _, err := s.Snapshot(t.Context(), func(storage.Position, storage.Records) error {
 				if taken++; taken > most {
 					return errEnough
 				}
