@@ -66,6 +66,9 @@ func (a *Answer) identified() bool { return a.Verdict.Reason.Identified() && a.G
 // its key, a refusal so that it can be explained. A refusal is an Answer; an
 // error means that nothing could be decided, and is never to be taken for either.
 func (s *Service) Check(ctx context.Context, q Question) (Answer, error) {
+	if err := s.await(ctx, q.MinRevision); err != nil {
+		return Answer{}, err
+	}
 	now := s.now()
 	a, err := s.decide(ctx, &q, now)
 	if err != nil {
@@ -84,6 +87,21 @@ func (s *Service) Check(ctx context.Context, q Question) (Answer, error) {
 	return a, nil
 }
 
+// await waits, for no longer than a check may take, until the copy shows a revision.
+// It comes before everything else: the clock, the lease and the records are looked at
+// after it.
+func (s *Service) await(ctx context.Context, revision int64) error {
+	if revision <= 0 || s.keys.Freshness().Revision >= revision {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	if err := s.keys.Await(ctx, revision); err != nil {
+		return unavailable(errBehind)
+	}
+	return nil
+}
+
 // decide decides without noting anything.
 func (s *Service) decide(ctx context.Context, q *Question, now time.Time) (Answer, error) {
 	if err := ctx.Err(); err != nil {
@@ -94,10 +112,7 @@ func (s *Service) decide(ctx context.Context, q *Question, now time.Time) (Answe
 		return Answer{}, unavailable(errStale)
 	}
 	if fresh.Revision < q.MinRevision {
-		if err := s.keys.Await(ctx, q.MinRevision); err != nil {
-			return Answer{}, unavailable(errBehind)
-		}
-		fresh = s.keys.Freshness()
+		return Answer{}, unavailable(errBehind)
 	}
 	grant, verdict := s.judge(q, now)
 	id, err := newID(&s.drawn, decisionIDPrefix)

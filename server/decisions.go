@@ -55,14 +55,15 @@ func newDecision(a *Answer, q *Question, now time.Time) *decision {
 	d := &decision{
 		ID: a.DecisionID, Time: now, Reason: a.Verdict.Reason, Message: access.Message(a.Verdict, &a.Grant),
 		TenantID: strings.Clone(key.TenantID), UserID: strings.Clone(key.UserID), KeyID: strings.Clone(key.ID), SecretIndex: a.Grant.SecretIndex,
-		Permission: q.Permission, Tenant: q.Tenant, KeyTenant: q.KeyTenant,
+		// A question's texts lie in one piece of memory with all of its request, which
+		// must not be kept along.
+		Permission: strings.Clone(q.Permission), Tenant: strings.Clone(q.Tenant), KeyTenant: strings.Clone(q.KeyTenant),
 	}
 	if api := a.Grant.Target.API; api != nil {
 		d.APIID, d.APITenantID = api.ID, api.TenantID
 	}
 	if q.API.ID != "" {
-		named := q.API
-		d.NamedAPI = &named
+		d.NamedAPI = &storage.APIRef{TenantID: strings.Clone(q.API.TenantID), ID: strings.Clone(q.API.ID)}
 	}
 	if q.ClientIP.IsValid() {
 		d.ClientIP = q.ClientIP.String()

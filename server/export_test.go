@@ -33,3 +33,9 @@ func (s *Service) UnaryForTest(ctx context.Context, req any, method string, hand
 func (s *Service) QuickForTest(ctx context.Context, req any, method string, handler grpc.UnaryHandler) (any, error) {
 	return s.quick(ctx, req, &grpc.UnaryServerInfo{FullMethod: method}, handler, s.metrics.quickEnvoy)
 }
+
+// DecisionForTest gives what is kept of a refusal beside its request.
+func (s *Service) DecisionForTest(id string) []string {
+	d := s.decisions.find(id)
+	return []string{d.Permission, d.Tenant, d.KeyTenant, d.NamedAPI.TenantID, d.NamedAPI.ID, d.Method, d.Host, d.Path, d.KeyID, d.UserID, d.TenantID}
+}

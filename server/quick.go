@@ -50,8 +50,8 @@ func (s *Service) quickly(ctx context.Context, info *grpc.UnaryServerInfo) *quic
 	return nil
 }
 
-// quick carries a check past what only other calls need. A check does not wait, so
-// that it needs no timer; it gets a name for the log only when something went
+// quick carries a check past what only other calls need. A check needs no timer, as
+// it waits for nothing but a revision that it asks for, which is bounded there; it gets a name for the log only when something went
 // wrong; its time is taken now and then. Panics, deadlines and errors are seen to
 // as for every call.
 func (s *Service) quick(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler, counted *quickCalls) (resp any, err error) {
