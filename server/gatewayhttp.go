@@ -62,19 +62,19 @@ func (g *GatewayDoors) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s := g.service
 	door, read := doorOf(r.RequestURI)
 	info := &callInfo{method: door, door: door}
-	begun := &begun{ResponseWriter: w}
+	answer := &begun{ResponseWriter: w}
 	defer func() { //nolint:contextcheck // it hands the request on, and its context with it
 		if !s.caught(r.Context(), door, recover()) {
 			return
 		}
-		if begun.yes {
+		if answer.yes {
 			// Half an answer must not look like a whole one.
 			panic(http.ErrAbortHandler)
 		}
-		g.undecided(begun, r, info, errPanicked)
+		g.undecided(answer, r, info, errPanicked)
 	}()
-	if err := g.answer(begun, r, info, read); err != nil {
-		g.undecided(begun, r, info, err)
+	if err := g.answer(answer, r, info, read); err != nil {
+		g.undecided(answer, r, info, err)
 	}
 }
 
