@@ -27,9 +27,11 @@ func BenchmarkCheck(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if a, err := service.Check(b.Context(), q); err != nil || !a.Verdict.Allowed() {
+				a := service.newAnswer()
+				if err := service.Check(b.Context(), &q, a); err != nil || !a.Verdict.Allowed() {
 					b.Fatal(a.Verdict.Reason, err)
 				}
+				service.release(a)
 			}
 		})
 	}

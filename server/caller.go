@@ -67,12 +67,14 @@ func malformed() access.Secret { return access.ParseSecret(" ") }
 // authenticate finds out who calls. It answers from memory, as checks do.
 func (s *Service) authenticate(ctx context.Context, secret access.Secret, source netip.Addr) (Caller, error) {
 	now := s.now()
-	answer, err := s.decide(ctx, &Question{Secret: secret, ClientIP: source}, now)
-	if err != nil {
+	// The caller's records are kept for as long as the call runs: this answer's room is
+	// its own.
+	answer := &Answer{}
+	if err := s.decide(ctx, &Question{Secret: secret, ClientIP: source}, now, answer); err != nil {
 		return Caller{}, err
 	}
 	if !answer.Verdict.Allowed() {
-		return Caller{}, s.unauthenticated(&answer)
+		return Caller{}, s.unauthenticated(answer)
 	}
 	s.usage.note(answer.Grant.Key, &answer.Grant.Key.Secrets[answer.Grant.SecretIndex].Digest, now)
 	return Caller{Grant: answer.Grant, Source: source}, nil

@@ -67,7 +67,7 @@ func (s *Service) describe(ctx context.Context, method string) *callInfo {
 
 // newRequestID names a call whose client did not; empty without randomness.
 func (s *Service) newRequestID() string {
-	id, err := newID(&s.drawn, requestIDPrefix)
+	id, err := s.requestIDs.next()
 	if err != nil {
 		return ""
 	}

@@ -35,8 +35,8 @@ type Question struct {
 }
 
 // request gives the question as the decision takes it.
-func (q *Question) request() access.Request {
-	r := access.Request{
+func (q *Question) request(r *access.Request) {
+	*r = access.Request{
 		Form:       q.Secret.Form(),
 		Permission: q.Permission,
 		ClientIP:   q.ClientIP,
@@ -47,7 +47,6 @@ func (q *Question) request() access.Request {
 		// Whoever presents a key is judged by it, by the method that is in use.
 		r.Aim.Preflight = ""
 	}
-	return r
 }
 
 // Answer is the verdict with the evidence it rests on. The zero Answer denies.
@@ -56,6 +55,26 @@ type Answer struct {
 	Grant      access.Grant
 	DecisionID string
 	Freshness  mirror.Freshness
+
+	// What was decided about, and where the Grant's records lie, have their place
+	// here, so that a check takes no memory of its own.
+	request access.Request
+	room    mirror.Room
+}
+
+// newAnswer gives room for an answer. Who has done with it, and with the records
+// that it leads to, releases it.
+func (s *Service) newAnswer() *Answer {
+	if a, ok := s.answers.Get().(*Answer); ok {
+		return a
+	}
+	return &Answer{}
+}
+
+// release gives an answer's room to the next check. What it said is gone.
+func (s *Service) release(a *Answer) {
+	a.Verdict, a.Grant = access.Verdict{}, access.Grant{}
+	s.answers.Put(a)
 }
 
 // identified tells whether the answer may say whose key it was, and there is one:
@@ -63,16 +82,20 @@ type Answer struct {
 func (a *Answer) identified() bool { return a.Verdict.Reason.Identified() && a.Grant.Key != nil }
 
 // Check decides one call from memory, and notes it: an allowed one as a use of
-// its key, a refusal so that it can be explained. A refusal is an Answer; an
-// error means that nothing could be decided, and is never to be taken for either.
-func (s *Service) Check(ctx context.Context, q Question) (Answer, error) {
+// its key, a refusal so that it can be explained. A refusal is an answer; an
+// error means that nothing could be decided, and is never to be taken for either:
+// a says nothing then.
+func (s *Service) Check(ctx context.Context, q *Question, a *Answer) error {
 	if err := s.await(ctx, q.MinRevision); err != nil {
-		return Answer{}, err
+		return err
 	}
-	now := s.now()
-	a, err := s.decide(ctx, &q, now)
-	if err != nil {
-		return Answer{}, err
+	return s.checkAt(ctx, q, s.now(), a)
+}
+
+// checkAt does so at a moment since the question came.
+func (s *Service) checkAt(ctx context.Context, q *Question, now time.Time, a *Answer) error {
+	if err := s.decide(ctx, q, now, a); err != nil {
+		return err
 	}
 	if a.Freshness.Stale {
 		s.metrics.stale.Inc()
@@ -82,16 +105,16 @@ func (s *Service) Check(ctx context.Context, q Question) (Answer, error) {
 	case a.Verdict.Allowed():
 		s.usage.note(a.Grant.Key, &a.Grant.Key.Secrets[a.Grant.SecretIndex].Digest, now)
 	default:
-		s.decisions.note(newDecision(&a, &q, now))
+		s.decisions.note(newDecision(a, q, now))
 	}
-	return a, nil
+	return nil
 }
 
 // await waits, for no longer than a check may take, until the copy shows a revision.
 // It comes before everything else: the clock, the lease and the records are looked at
 // after it.
 func (s *Service) await(ctx context.Context, revision int64) error {
-	if revision <= 0 || s.keys.Freshness().Revision >= revision {
+	if revision <= 0 || s.keys.FreshnessAt(s.now()).Revision >= revision {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
@@ -103,41 +126,49 @@ func (s *Service) await(ctx context.Context, revision int64) error {
 }
 
 // decide decides without noting anything.
-func (s *Service) decide(ctx context.Context, q *Question, now time.Time) (Answer, error) {
+func (s *Service) decide(ctx context.Context, q *Question, now time.Time, a *Answer) error {
+	a.Verdict, a.Grant = access.Verdict{}, access.Grant{}
 	if err := ctx.Err(); err != nil {
-		return Answer{}, fmt.Errorf("before deciding: %w", err)
+		return fmt.Errorf("before deciding: %w", err)
 	}
-	fresh := s.keys.Freshness()
-	if !fresh.Fresh {
-		return Answer{}, unavailable(errStale)
+	a.Freshness = s.keys.FreshnessAt(now)
+	if !a.Freshness.Fresh {
+		return unavailable(errStale)
 	}
-	if fresh.Revision < q.MinRevision {
-		return Answer{}, unavailable(errBehind)
+	if a.Freshness.Revision < q.MinRevision {
+		return unavailable(errBehind)
 	}
-	grant, verdict := s.judge(q, now)
-	id, err := newID(&s.drawn, decisionIDPrefix)
+	id, err := s.decisionIDs.next()
 	if err != nil {
-		return Answer{}, err
+		return err
 	}
-	// The lease was looked at after the question had come, and the copy after that:
-	// if this process stood still since, the answer is late, but no later question
-	// is answered by it. What may have ended is the caller's patience.
+	a.DecisionID = id
+	verdict := s.judge(q, now, a)
+	// The lease was looked at as of a moment after the question had come, and the copy
+	// after that: if this process stood still since, the answer is late, but no later
+	// question is answered by it. What may have ended is the caller's patience.
 	if err := ctx.Err(); err != nil {
-		return Answer{}, fmt.Errorf("after deciding: %w", err)
+		return fmt.Errorf("after deciding: %w", err)
 	}
-	return Answer{Verdict: verdict, Grant: grant, DecisionID: id, Freshness: fresh}, nil
+	a.Verdict = verdict
+	return nil
 }
 
-func (s *Service) judge(q *Question, now time.Time) (access.Grant, access.Verdict) {
-	req := q.request()
-	var grant access.Grant
+func (s *Service) judge(q *Question, now time.Time, a *Answer) access.Verdict {
+	q.request(&a.request)
+	req := &a.request
 	switch {
 	case req.Aim.Preflight != "":
-		grant.Target = s.keys.LookupTarget(&req.Aim)
+		a.Grant.Target = s.keys.LookupTarget(&req.Aim)
 	case req.Form == access.WellFormed || req.Form == access.Mistyped:
-		grant, _ = s.peppers.Find(q.Secret, func(d storage.Digest) (access.Grant, bool) { return s.keys.Lookup(d, &req.Aim) })
+		s.find(q.Secret, &req.Aim, &a.room, &a.Grant)
 	}
-	return grant, access.Decide(now, grant, req)
+	return access.Decide(now, a.Grant, *req)
+}
+
+// find looks up whose secret it is, and what an aim leads to.
+func (s *Service) find(secret access.Secret, aim *access.Aim, room *mirror.Room, g *access.Grant) {
+	s.peppers.Find(secret, g, func(d *storage.Digest) bool { return s.keys.Lookup(d, aim, room, g) })
 }
 
 // anchor is the fragment that a heading of this text gets.

@@ -40,119 +40,186 @@ func NewKeyServer(service *Service, inner bool) *KeyServer {
 // CheckKey decides one call.
 func (k *KeyServer) CheckKey(ctx context.Context, req *pb.CheckKeyRequest) (*pb.CheckKeyResponse, error) {
 	var v violations
-	q := readQuestion(&v, "", req)
+	var in asked
+	readQuestion(&v, alone, req, &in)
 	if err := v.err(); err != nil {
 		return nil, err
 	}
-	return k.answer(ctx, q)
+	s, caller := k.service, callerFrom(ctx)
+	if err := k.confine(ctx, &caller, &in.Question); err != nil {
+		return nil, err
+	}
+	answer := s.newAnswer()
+	defer s.release(answer)
+	if err := s.Check(ctx, &in.Question, answer); err != nil {
+		s.metrics.undecided.WithLabelValues(k.door).Inc()
+		return nil, err
+	}
+	s.metrics.check(k.door, answer.Verdict.Reason)
+	return s.verdictToProto(answer), nil
 }
 
-// CheckKeys decides each of many calls.
+// CheckKeys decides each of many calls, all as of one moment.
 func (k *KeyServer) CheckKeys(ctx context.Context, req *pb.CheckKeysRequest) (*pb.CheckKeysResponse, error) {
 	var v violations
 	if n := len(req.GetChecks()); n == 0 || n > maxChecks {
 		v.add("checks", "must hold 1 to %d checks", maxChecks)
 		return nil, v.err()
 	}
-	questions := make([]Question, len(req.GetChecks()))
+	batch := k.service.newBatch(len(req.GetChecks()))
+	defer k.service.batches.Put(batch)
 	for i, c := range req.GetChecks() {
-		questions[i] = readQuestion(&v, fmt.Sprintf("checks[%d].", i), c)
+		readQuestion(&v, place(i), c, &batch.asked[i])
 	}
 	if err := v.err(); err != nil {
 		return nil, err
 	}
-	out := &pb.CheckKeysResponse{Results: make([]*pb.CheckKeyResponse, len(questions))}
-	for i := range questions {
-		var err error
-		if out.Results[i], err = k.answer(ctx, questions[i]); err != nil {
-			return nil, err
-		}
+	out := &pb.CheckKeysResponse{Results: make([]*pb.CheckKeyResponse, len(batch.asked))}
+	if err := k.answerAll(ctx, batch, out.GetResults()); err != nil {
+		return nil, err
 	}
 	return out, nil
 }
 
-// answer decides a question within the caller's bounds.
-func (k *KeyServer) answer(ctx context.Context, q Question) (*pb.CheckKeyResponse, error) {
-	s, door := k.service, k.door
-	if c := callerFrom(ctx); !c.confine(&q) {
-		return nil, s.refuse(ctx, c, methodFrom(ctx), notFound("tenant"))
+// batch is the room that the questions of a batch take.
+type batch struct{ asked []asked }
+
+func (s *Service) newBatch(n int) *batch {
+	b, ok := s.batches.Get().(*batch)
+	if !ok || cap(b.asked) < n {
+		b = &batch{asked: make([]asked, n)}
 	}
-	answer, err := s.Check(ctx, q)
+	b.asked = b.asked[:n]
+	return b
+}
+
+// answerAll decides every question of a batch.
+func (k *KeyServer) answerAll(ctx context.Context, batch *batch, results []*pb.CheckKeyResponse) error {
+	s, caller := k.service, callerFrom(ctx)
+	answer := s.newAnswer()
+	defer s.release(answer)
+	revision := int64(0)
+	for i := range batch.asked {
+		if err := k.confine(ctx, &caller, &batch.asked[i].Question); err != nil {
+			return err
+		}
+		revision = max(revision, batch.asked[i].MinRevision)
+	}
+	err := s.await(ctx, revision)
+	now := s.now()
+	for i := 0; i < len(results) && err == nil; i++ {
+		if err = s.checkAt(ctx, &batch.asked[i].Question, now, answer); err == nil {
+			s.metrics.check(k.door, answer.Verdict.Reason)
+			results[i] = s.verdictToProto(answer)
+		}
+	}
 	if err != nil {
-		s.metrics.undecided.WithLabelValues(door).Inc()
-		return nil, err
+		s.metrics.undecided.WithLabelValues(k.door).Inc()
 	}
-	s.metrics.check(door, answer.Verdict.Reason)
-	return s.verdictToProto(&answer), nil
+	return err
+}
+
+// confine holds a question to the keys that the caller may ask about.
+func (k *KeyServer) confine(ctx context.Context, caller *Caller, q *Question) error {
+	if !caller.confine(q) {
+		return k.service.refuse(ctx, *caller, methodFrom(ctx), notFound("tenant"))
+	}
+	return nil
+}
+
+// place is where in a request a question stands: from zero on, in a batch.
+type place int
+
+// The places of a question that stands in no batch.
+const (
+	alone     place = -1
+	explained place = -2
+)
+
+// field names a field of the question, as it stands in the request.
+func (p place) field(name string) string {
+	switch p {
+	case alone:
+		return name
+	case explained:
+		return "check." + name
+	}
+	return fmt.Sprintf("checks[%d].%s", int(p), name)
+}
+
+// asked is a question with the room for what it is about.
+type asked struct {
+	Question
+	call access.HTTPCall
 }
 
 // readQuestion checks what is asked. What is presented as a key is never a
 // fault of the request: whatever it is, it gets a verdict.
-func readQuestion(v *violations, at string, req *pb.CheckKeyRequest) Question {
-	q := Question{
+func readQuestion(v *violations, at place, req *pb.CheckKeyRequest, q *asked) {
+	*q = asked{Question: Question{
 		Secret:     access.ParseSecret(req.GetKey()),
 		Permission: req.GetPermission(),
 		KeyTenant:  req.GetKeyTenant(),
-	}
+	}}
 	if p := req.GetPermission(); p != "" && !access.ValidPermission(p) {
-		v.add(at+"permission", "must be one permission: dotted parts of letters, digits, '_' and '-', at most 128 bytes, no wildcard")
+		v.add(at.field("permission"), "must be one permission: dotted parts of letters, digits, '_' and '-', at most 128 bytes, no wildcard")
 	}
 	if t := req.GetKeyTenant(); t != "" && !validTenantID(t) {
-		v.add(at+"keyTenant", "must be %s", tenantIDForm)
+		v.add(at.field("keyTenant"), "must be %s", tenantIDForm)
 	}
-	q.ClientIP = readAddress(v, at+"clientIp", req.GetClientIp())
-	readAim(v, at, req, &q)
+	q.ClientIP = readAddress(v, at, "clientIp", req.GetClientIp())
+	readAim(v, at, req, q)
 	if text := req.GetMinRevision(); text != "" {
 		n, err := strconv.ParseInt(text, 10, 64)
 		if err != nil || n < 0 {
-			v.add(at+"minRevision", "must be a revision, as a write's propagation gives it")
+			v.add(at.field("minRevision"), "must be a revision, as a write's propagation gives it")
 		}
 		q.MinRevision = n
 	}
 	if cost := req.GetCost(); cost < 0 || cost > maxCost {
-		v.add(at+"cost", "must be 0 to %d", maxCost)
+		v.add(at.field("cost"), "must be 0 to %d", maxCost)
 	}
-	return q
 }
 
-func readAddress(v *violations, field, text string) netip.Addr {
+func readAddress(v *violations, at place, field, text string) netip.Addr {
 	if text == "" {
 		return netip.Addr{}
 	}
 	addr, err := netip.ParseAddr(text)
 	if err != nil {
-		v.add(field, "must be one IPv4 or IPv6 address, without a port")
+		v.add(at.field(field), "must be one IPv4 or IPv6 address, without a port")
 	}
 	return addr
 }
 
 // readAim reads what is called. Method, host and path are the client's, and get
 // a verdict whatever they are; names of tenants and APIs are the gateway's.
-func readAim(v *violations, at string, req *pb.CheckKeyRequest, q *Question) {
+func readAim(v *violations, at place, req *pb.CheckKeyRequest, q *asked) {
 	if t := req.GetTenant(); t != "" && !validTenantID(t) {
-		v.add(at+"tenant", "must be %s", tenantIDForm)
+		v.add(at.field("tenant"), "must be %s", tenantIDForm)
 	}
 	if t := req.GetApiTenantId(); t != "" && !validTenantID(t) {
-		v.add(at+"apiTenantId", "must be %s", tenantIDForm)
+		v.add(at.field("apiTenantId"), "must be %s", tenantIDForm)
 	}
 	if id := req.GetApiId(); id != "" && !access.ValidAPIID(id) {
-		v.add(at+"apiId", "must be %s", apiIDForm)
+		v.add(at.field("apiId"), "must be %s", apiIDForm)
 	}
 	if req.GetApiTenantId() != "" && req.GetApiId() == "" {
-		v.add(at+"apiId", "is required beside apiTenantId")
+		v.add(at.field("apiId"), "is required beside apiTenantId")
 	}
 	q.Tenant, q.API = req.GetTenant(), storage.APIRef{TenantID: req.GetApiTenantId(), ID: req.GetApiId()}
 	call := req.GetRequest()
 	if call == nil {
 		return
 	}
-	q.Call = &access.HTTPCall{Method: call.GetMethod(), Host: call.GetHost(), Path: call.GetPath()}
-	ip := readAddress(v, at+"request.clientIp", call.GetClientIp())
+	q.call = access.HTTPCall{Method: call.GetMethod(), Host: call.GetHost(), Path: call.GetPath()}
+	q.Call = &q.call
+	ip := readAddress(v, at, "request.clientIp", call.GetClientIp())
 	switch {
 	case !q.ClientIP.IsValid():
 		q.ClientIP = ip
 	case ip.IsValid() && ip.Unmap() != q.ClientIP.Unmap():
-		v.add(at+"clientIp", "differs from request.clientIp; give one of them")
+		v.add(at.field("clientIp"), "differs from request.clientIp; give one of them")
 	}
 }
 
@@ -210,7 +277,7 @@ func identityToProto(a *Answer) *pb.Identity {
 	}
 	id.DisplayName = a.Grant.User.DisplayName
 	id.Roles = append(id.Roles, a.Grant.User.Roles...)
-	id.Permissions = append(id.Permissions, a.Grant.Rights().Named()...)
+	id.Permissions = a.Grant.AppendRights(id.Permissions)
 	id.Labels = key.Labels
 	return id
 }

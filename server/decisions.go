@@ -53,7 +53,7 @@ type decision struct {
 func newDecision(a *Answer, q *Question, now time.Time) *decision {
 	key := a.Grant.Key
 	d := &decision{
-		ID: a.DecisionID, Time: now, Reason: a.Verdict.Reason, Message: access.Message(a.Verdict, &a.Grant),
+		ID: strings.Clone(a.DecisionID), Time: now, Reason: a.Verdict.Reason, Message: access.Message(a.Verdict, &a.Grant),
 		TenantID: strings.Clone(key.TenantID), UserID: strings.Clone(key.UserID), KeyID: strings.Clone(key.ID), SecretIndex: a.Grant.SecretIndex,
 		// A question's texts lie in one piece of memory with all of its request, which
 		// must not be kept along.

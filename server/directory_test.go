@@ -79,7 +79,7 @@ func TestUsersLife(t *testing.T) {
 		t.Errorf("%d users listed with deleted ones", n)
 	}
 	h.call(409, "POST", "/v1/users", admin, object{"user": object{"id": "ada", "kind": "PERSON"}})
-	h.clock.Move(31 * 24 * time.Hour)
+	h.pass(31 * 24 * time.Hour)
 	if out := h.call(200, "POST", "/v1/tenants:purge", h.root, nil); out.text("users") != "1" || out.text("keys") != "1" {
 		t.Errorf("purged: %v", out)
 	}
@@ -115,7 +115,7 @@ func TestTenantsLife(t *testing.T) {
 		t.Errorf("deleted: %v", out)
 	}
 	h.call(400, "PATCH", "/v1/tenants/beta", h.root, object{"tenant": object{"hosts": []string{"api.acme.test"}}})
-	h.clock.Move(31 * 24 * time.Hour)
+	h.pass(31 * 24 * time.Hour)
 	h.call(200, "POST", "/v1/tenants:purge", h.root, nil)
 	h.hosts("beta", "api.acme.test")
 	h.call(409, "POST", "/v1/tenants", h.root, object{"tenant": object{"id": "acme"}})

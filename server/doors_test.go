@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -94,6 +95,13 @@ func byTable(a told) told {
 	return a
 }
 
+// check asks the Service itself.
+func check(ctx context.Context, s *server.Service, q server.Question) (server.Answer, error) {
+	var a server.Answer
+	err := s.Check(ctx, &q, &a)
+	return a, err
+}
+
 type serviceDoor struct{ plainDoor }
 
 func (serviceDoor) name() string { return "service" }
@@ -104,7 +112,7 @@ func (serviceDoor) ask(t *testing.T, h *house, q asking) told {
 	if q.clientIP != "" {
 		ip = netip.MustParseAddr(q.clientIP)
 	}
-	a, err := h.service.Check(t.Context(), server.Question{
+	a, err := check(t.Context(), h.service, server.Question{
 		Secret: access.ParseSecret(q.secret), Permission: q.permission, ClientIP: ip, KeyTenant: q.keyTenant,
 		Tenant: q.tenant, API: storage.APIRef{TenantID: q.apiTenant, ID: q.api}, Call: q.http(),
 	})

@@ -31,7 +31,9 @@ func (e *EnvoyServer) Check(ctx context.Context, req *authv3.CheckRequest) (*aut
 		return nil, undecided(err)
 	}
 	caller := callerFrom(ctx)
-	reply, err := s.askFor(ctx, &caller, door, &call)
+	answer := s.newAnswer()
+	defer s.release(answer)
+	reply, err := s.askFor(ctx, &caller, door, &call, answer)
 	if err != nil {
 		s.metrics.undecided.WithLabelValues(door).Inc()
 		return nil, undecided(err)

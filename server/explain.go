@@ -9,7 +9,7 @@ import (
 
 	pb "github.com/keystile/keystile/api/keystile/v1"
 	"github.com/keystile/keystile/server/access"
-	"github.com/keystile/keystile/storage"
+	"github.com/keystile/keystile/server/mirror"
 )
 
 // errNotKept: the decision id names nothing that is still known.
@@ -28,7 +28,7 @@ func (d *DirectoryServer) Explain(ctx context.Context, req *pb.ExplainRequest) (
 	if err != nil {
 		return nil, err
 	}
-	fresh := s.keys.Freshness()
+	fresh := s.keys.FreshnessAt(s.now())
 	if !fresh.Fresh {
 		return nil, unavailable(errStale)
 	}
@@ -58,7 +58,8 @@ func (d *DirectoryServer) Explain(ctx context.Context, req *pb.ExplainRequest) (
 
 func readExplain(req *pb.ExplainRequest) (Question, error) {
 	var v violations
-	q := readQuestion(&v, "check.", req.GetCheck())
+	var in asked
+	readQuestion(&v, explained, req.GetCheck(), &in)
 	named := 0
 	for _, given := range []bool{req.GetCheck().GetKey() != "", req.GetKeyId() != "", req.GetDecisionId() != ""} {
 		if given {
@@ -74,7 +75,7 @@ func readExplain(req *pb.ExplainRequest) (Question, error) {
 	if id := req.GetDecisionId(); id != "" && !validGenerated(id, decisionIDPrefix) {
 		v.add("decisionId", "must be a decision's id, such as dec_0123456789abcdefghjkmnpqrs")
 	}
-	return q, v.err()
+	return in.Question, v.err()
 }
 
 // explainSecret explains a presented secret. To who may not act everywhere, keys
@@ -83,10 +84,11 @@ func (s *Service) explainSecret(c *Caller, q Question, out *pb.ExplainResponse) 
 	if !c.everywhere() {
 		q.KeyTenant = c.tenant()
 	}
-	req := q.request()
+	var req access.Request
+	q.request(&req)
 	var grant access.Grant
 	if req.Form == access.WellFormed || req.Form == access.Mistyped {
-		grant, _ = s.peppers.Find(q.Secret, func(d storage.Digest) (access.Grant, bool) { return s.keys.Lookup(d, &req.Aim) })
+		s.find(q.Secret, &req.Aim, &mirror.Room{}, &grant)
 	}
 	if grant.Key != nil && !c.Grant.Reaches(grant.Key.TenantID) {
 		grant = access.Grant{}
@@ -96,7 +98,8 @@ func (s *Service) explainSecret(c *Caller, q Question, out *pb.ExplainResponse) 
 
 // explainKey explains a key by its id, as if one of its secrets were presented.
 func (s *Service) explainKey(ctx context.Context, c *Caller, keyID string, secret int, q Question, out *pb.ExplainResponse) error {
-	req := q.request()
+	var req access.Request
+	q.request(&req)
 	req.Form = access.WellFormed
 	grant, ok := s.keys.LookupID(keyID, &req.Aim)
 	if !ok {
@@ -113,8 +116,9 @@ func (s *Service) explainKey(ctx context.Context, c *Caller, keyID string, secre
 }
 
 func (s *Service) explain(grant access.Grant, req access.Request, out *pb.ExplainResponse) {
-	verdict, findings := access.Explain(s.now(), grant, req)
-	answer := Answer{Verdict: verdict, Grant: grant, Freshness: s.keys.Freshness()}
+	now := s.now()
+	verdict, findings := access.Explain(now, grant, req)
+	answer := Answer{Verdict: verdict, Grant: grant, Freshness: s.keys.FreshnessAt(now)}
 	out.Verdict = s.verdictToProto(&answer)
 	for _, f := range findings {
 		step := &pb.ExplainStep{

@@ -17,8 +17,8 @@ const (
 )
 
 // askFor decides a call that a gateway tells of, for the caller that the gateway
-// is. An error means that nothing was decided.
-func (s *Service) askFor(ctx context.Context, c *Caller, door string, call *gateway.Call) (gateway.Reply, error) {
+// is. An error means that nothing was decided. The reply lies in the answer's room.
+func (s *Service) askFor(ctx context.Context, c *Caller, door string, call *gateway.Call, answer *Answer) (gateway.Reply, error) {
 	q := Question{
 		Secret: call.Secret, Permission: call.Binding.Permission, KeyTenant: call.Binding.KeyTenant, ClientIP: call.ClientIP,
 		Tenant: call.Binding.Tenant, API: storage.APIRef{ID: call.Binding.API}, Call: &call.HTTP,
@@ -26,8 +26,7 @@ func (s *Service) askFor(ctx context.Context, c *Caller, door string, call *gate
 	if !c.confine(&q) {
 		return gateway.Reply{}, misconfigured("the gateway's own key may not ask about keys of the tenant that is set")
 	}
-	answer, err := s.Check(ctx, q)
-	if err != nil {
+	if err := s.Check(ctx, &q, answer); err != nil {
 		return gateway.Reply{}, err
 	}
 	s.metrics.check(door, answer.Verdict.Reason)

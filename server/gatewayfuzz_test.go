@@ -18,6 +18,7 @@ import (
 	"github.com/keystile/keystile/server"
 	"github.com/keystile/keystile/server/access"
 	"github.com/keystile/keystile/server/gateway"
+	"github.com/keystile/keystile/server/mirror"
 	"github.com/keystile/keystile/storage"
 )
 
@@ -27,9 +28,9 @@ type watchingKeys struct {
 	aim *access.Aim
 }
 
-func (k watchingKeys) Lookup(d storage.Digest, aim *access.Aim) (access.Grant, bool) {
+func (k watchingKeys) Lookup(d *storage.Digest, aim *access.Aim, room *mirror.Room, g *access.Grant) bool {
 	*k.aim = *aim
-	return k.troubledKeys.Lookup(d, aim)
+	return k.troubledKeys.Lookup(d, aim, room, g)
 }
 
 // fuzzed is a client's request, as far as a fuzzer shapes it.

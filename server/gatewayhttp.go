@@ -97,7 +97,9 @@ func (g *GatewayDoors) answer(w http.ResponseWriter, r *http.Request, info *call
 	if err != nil {
 		return err //nolint:wrapcheck // undecided reads it
 	}
-	reply, err := s.askFor(r.Context(), &caller, info.door, &call)
+	answer := s.newAnswer()
+	defer s.release(answer)
+	reply, err := s.askFor(r.Context(), &caller, info.door, &call, answer)
 	if err != nil {
 		return err
 	}

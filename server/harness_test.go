@@ -91,7 +91,7 @@ func newHouse(t *testing.T, o houseOptions) *house {
 		o.checkAuth = server.CheckAuthNone
 	}
 	log := slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	h.mirror = mirror.New(h.store, mirror.Options{PollInterval: 20 * time.Millisecond, MaxStaleness: o.staleness})
+	h.mirror = mirror.New(h.store, mirror.Options{PollInterval: 20 * time.Millisecond, MaxStaleness: o.staleness, Now: h.clock.Now})
 	var err error
 	h.service, err = server.NewService(server.Options{
 		Store: h.store, Keys: h.mirror, Peppers: o.peppers, CheckAuth: o.checkAuth,
@@ -108,6 +108,15 @@ func newHouse(t *testing.T, o houseOptions) *house {
 	t.Cleanup(h.noSecretWasLogged)
 	t.Cleanup(h.showPanics)
 	return h
+}
+
+// pass lets time pass, and the copy be looked after at the end of it.
+func (h *house) pass(d time.Duration) {
+	h.t.Helper()
+	h.clock.Move(d)
+	if err := h.mirror.Sync(h.t.Context()); err != nil {
+		h.t.Fatal(err)
+	}
 }
 
 func (h *house) bootstrap() {

@@ -59,7 +59,7 @@ func TestLastUsedAndFilters(t *testing.T) {
 			}
 		}
 	}
-	h.clock.Move(48 * time.Hour)
+	h.pass(48 * time.Hour)
 	if got, want := listed(`labels.team = core`), fmt.Sprint([]string{used}); got != want {
 		t.Errorf("by label: %s", got)
 	}

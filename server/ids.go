@@ -30,39 +30,46 @@ func newID(random io.Reader, prefix string) (string, error) {
 	return prefix + string(buf[:]), nil
 }
 
-// drawn is a cryptographic source that is read in large pieces: what a check costs
-// must not be the system's call for a few bytes. It is safe for concurrent use.
-type drawn struct {
-	source io.Reader
-	pieces sync.Pool
+// idBatch is how many ids are drawn at a time where many are needed.
+const idBatch = 64
+
+// ids gives ids of one kind, drawn many at a time: what a check costs must not be
+// the system's call for a few bytes. It is safe for concurrent use. The ids of a
+// batch share one piece of memory; clone one that is kept for long.
+type ids struct {
+	random  io.Reader
+	prefix  string
+	batches sync.Pool
 }
 
-// piece is what is left of one read.
-type piece struct {
-	left []byte
-	room [4096]byte
-}
+// idsLeft is what is left of a batch.
+type idsLeft struct{ text string }
 
-// Read fills p, each byte of which is given out once.
-func (d *drawn) Read(p []byte) (int, error) {
-	have, ok := d.pieces.Get().(*piece)
+// next gives an id that nobody was given before.
+func (i *ids) next() (string, error) {
+	left, ok := i.batches.Get().(*idsLeft)
 	if !ok {
-		have = &piece{}
+		left = &idsLeft{}
 	}
-	defer d.pieces.Put(have)
-	if len(have.left) < len(p) {
-		if len(p) > len(have.room) {
-			return io.ReadFull(d.source, p) //nolint:wrapcheck // it is the source's own
+	defer i.batches.Put(left)
+	size := len(i.prefix) + idLen
+	if len(left.text) < size {
+		var drawn [idBatch * idLen]byte
+		if _, err := io.ReadFull(i.random, drawn[:]); err != nil {
+			return "", fmt.Errorf("drawing ids: %w", err)
 		}
-		if _, err := io.ReadFull(d.source, have.room[:]); err != nil {
-			return 0, err //nolint:wrapcheck // it is the source's own
+		text := make([]byte, 0, idBatch*size)
+		for at, b := range &drawn {
+			if at%idLen == 0 {
+				text = append(text, i.prefix...)
+			}
+			text = append(text, idAlphabet[b%32])
 		}
-		have.left = have.room[:]
+		left.text = string(text)
 	}
-	n := copy(p, have.left)
-	clear(have.left[:n])
-	have.left = have.left[n:]
-	return n, nil
+	id := left.text[:size]
+	left.text = left.text[size:]
+	return id, nil
 }
 
 // NewReplicaID names a server process.

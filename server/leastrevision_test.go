@@ -39,7 +39,7 @@ type waitingKeys struct {
 	fresh     bool
 }
 
-func (k *waitingKeys) Freshness() mirror.Freshness {
+func (k *waitingKeys) FreshnessAt(time.Time) mirror.Freshness {
 	return mirror.Freshness{Ready: true, Fresh: k.fresh, Revision: k.revision}
 }
 
@@ -71,7 +71,7 @@ func TestWhatEndsWhileARevisionIsAwaited(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		a, err := service.Check(t.Context(), server.Question{Secret: access.ParseSecret(knownSecret), MinRevision: 7})
+		a, err := check(t.Context(), service, server.Question{Secret: access.ParseSecret(knownSecret), MinRevision: 7})
 		if got := err == nil && a.Verdict.Allowed(); got != c.allowed {
 			t.Errorf("%s ended meanwhile: allowed %t, %v", name, got, err)
 		}
@@ -84,12 +84,12 @@ type expiring struct {
 	at time.Time
 }
 
-func (e expiring) Lookup(d storage.Digest, aim *access.Aim) (access.Grant, bool) {
-	g, ok := e.waitingKeys.Lookup(d, aim)
+func (e expiring) Lookup(d *storage.Digest, aim *access.Aim, room *mirror.Room, g *access.Grant) bool {
+	ok := e.waitingKeys.Lookup(d, aim, room, g)
 	if ok {
 		g.Key.ExpireTime = e.at
 	}
-	return g, ok
+	return ok
 }
 
 // A refusal that is kept holds on to nothing of its request, which may be large.
@@ -101,7 +101,7 @@ func TestAKeptRefusalIsSmall(t *testing.T) {
 		i := strings.LastIndex(request, text)
 		return request[i : i+len(text)]
 	}
-	a, err := h.service.Check(t.Context(), server.Question{
+	a, err := check(t.Context(), h.service, server.Question{
 		Secret: access.ParseSecret(secret), Permission: part("orders.read"), Tenant: part("acme-aa"), KeyTenant: part("acme-aa"),
 		API:  storage.APIRef{TenantID: part("acme-aa"), ID: part("orders")},
 		Call: &access.HTTPCall{Method: part("GET"), Host: part("api.test"), Path: part("/orders/7")},

@@ -115,11 +115,11 @@ func TestLifeOfAKey(t *testing.T) {
 	if got := h.reason(secret); got != "ALLOWED" {
 		t.Errorf("enabled: %s", got)
 	}
-	h.clock.Move(2 * time.Hour)
+	h.pass(2 * time.Hour)
 	if got := h.reason(secret); got != "KEY_EXPIRED" {
 		t.Errorf("after its end: %s", got)
 	}
-	h.clock.Move(-2 * time.Hour)
+	h.pass(-2 * time.Hour)
 	h.call(200, "POST", "/v1/keys/"+id+":revoke", h.root, object{"reason": "KEY_COMPROMISE", "note": "seen in a gist"})
 	out := h.call(200, "POST", "/v1/keys:check", "", object{"key": secret})
 	if out.text("reason") != "KEY_REVOKED" || out.text("message") != "the API key was revoked (KEY_COMPROMISE)" {
@@ -168,9 +168,9 @@ func TestRotation(t *testing.T) {
 	if len(w) != 1 || object(w[0].(map[string]any)).text("kind") != "SECRET_SUPERSEDED" || object(w[0].(map[string]any)).text("time") == "" {
 		t.Errorf("warnings %v", w)
 	}
-	h.clock.Move(24*time.Hour - time.Minute)
+	h.pass(24*time.Hour - time.Minute)
 	expect(first, "ALLOWED")
-	h.clock.Move(time.Minute + time.Second)
+	h.pass(time.Minute + time.Second)
 	expect(first, "KEY_SUPERSEDED")
 	expect(second, "ALLOWED")
 	third := rotate(object{"gracePeriod": "3600s"})

@@ -92,7 +92,7 @@ func TestEndedContextDecidesNothing(t *testing.T) {
 	h := newHouse(t, houseOptions{})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	a, err := h.service.Check(ctx, question(h.root))
+	a, err := check(ctx, h.service, question(h.root))
 	if err == nil || a.Verdict.Allowed() {
 		t.Errorf("allowed %t, error %v", a.Verdict.Allowed(), err)
 	}

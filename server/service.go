@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/keystile/keystile/server/access"
@@ -17,13 +18,15 @@ import (
 type Keys interface {
 	// Lookup gives the evidence about the key that a digest belongs to,
 	// and about what an aim leads to, as of one moment.
-	Lookup(digest storage.Digest, aim *access.Aim) (access.Grant, bool)
+	// The records lie in room; when there is no such key, g is zero.
+	Lookup(digest *storage.Digest, aim *access.Aim, room *mirror.Room, g *access.Grant) bool
 	// LookupID does so for a key by its id.
 	LookupID(keyID string, aim *access.Aim) (access.Grant, bool)
 	// LookupTarget gives what an aim leads to, for a call without a key.
 	LookupTarget(aim *access.Aim) access.Target
-	// Freshness tells how old the copy is now.
-	Freshness() mirror.Freshness
+	// FreshnessAt tells how old the copy is at a moment, since which the question is
+	// there that is answered from it.
+	FreshnessAt(now time.Time) mirror.Freshness
 	// CatchUp waits until the copy shows a revision, or ctx ends.
 	CatchUp(ctx context.Context, revision int64) error
 	// Await does so without asking the store for it.
@@ -89,7 +92,6 @@ type Service struct {
 	peppers   access.Peppers
 	checkAuth CheckAuth
 	random    io.Reader
-	drawn     drawn
 	now       func() time.Time
 	log       *slog.Logger
 	docs      string
@@ -99,6 +101,10 @@ type Service struct {
 	refusals  *refusals
 	decisions *decisions
 	usage     *usage
+
+	decisionIDs, requestIDs ids
+	// answers and batches are rooms for the next checks.
+	answers, batches sync.Pool
 
 	purgeRetention, decisionRetention, propagationTimeout time.Duration
 }
@@ -129,7 +135,6 @@ func NewService(o Options) (*Service, error) {
 		peppers:   o.Peppers,
 		checkAuth: o.CheckAuth,
 		random:    o.Random,
-		drawn:     drawn{source: o.Random},
 		now:       o.Now,
 		log:       o.Logger,
 		docs:      o.DocumentationURL,
@@ -139,6 +144,9 @@ func NewService(o Options) (*Service, error) {
 		refusals:  newRefusals(),
 		decisions: newDecisions(),
 		usage:     newUsage(),
+
+		decisionIDs: ids{random: o.Random, prefix: decisionIDPrefix},
+		requestIDs:  ids{random: o.Random, prefix: requestIDPrefix},
 
 		purgeRetention: o.PurgeRetention, decisionRetention: o.DecisionRetention,
 		propagationTimeout: o.PropagationTimeout,

@@ -60,9 +60,9 @@ func TestRoutesAndSubscriptions(t *testing.T) {
 	}
 	h.call(200, "POST", "/v1/subscriptions/"+id+":resume", owner, nil)
 	ask("ALLOWED")
-	h.clock.Move(2 * time.Hour)
+	h.pass(2 * time.Hour)
 	ask("SUBSCRIPTION_EXPIRED")
-	h.clock.Move(-2 * time.Hour)
+	h.pass(-2 * time.Hour)
 	for _, tenant := range []string{"acme", "beta"} {
 		n := 0
 		for _, e := range h.trail(tenant) {

@@ -15,6 +15,9 @@ type Grant struct {
 	Tenant *storage.Tenant
 	// Roles are those of the user's roles that exist.
 	Roles []Role
+	// Held is what Roles hold together, if that is known already; nil is not. No
+	// decision rests on it.
+	Held Permissions
 	// Target is what the request's aim leads to.
 	Target Target
 }
@@ -33,7 +36,26 @@ func (g *Grant) Rights() Permissions {
 	if g.Key == nil {
 		return nil
 	}
-	return RolePermissions(g.Roles).Narrow(g.Key.Scopes).Narrow(restriction(g.Key))
+	return g.held().Narrow(g.Key.Scopes).Narrow(restriction(g.Key))
+}
+
+// AppendRights adds the rights that have a name to an empty list, which may have
+// room for them.
+func (g *Grant) AppendRights(to []string) []string {
+	if g.Key == nil {
+		return to
+	}
+	if len(g.Key.APIs) > 0 {
+		return append(to, g.Rights().Named()...)
+	}
+	return g.held().appendNarrowed(to, g.Key.Scopes, false)
+}
+
+func (g *Grant) held() Permissions {
+	if g.Held != nil {
+		return g.Held
+	}
+	return RolePermissions(g.Roles)
 }
 
 // restriction gives what a key that is restricted to named APIs may do at most.

@@ -112,7 +112,12 @@ func looksNumeric(label string) bool {
 	if len(label) >= 2 && label[0] == '0' && (label[1] == 'x' || label[1] == 'X') {
 		return strings.Trim(label[2:], "0123456789abcdefABCDEF") == ""
 	}
-	return strings.Trim(label, "0123456789") == ""
+	for i := range len(label) {
+		if label[i] < '0' || label[i] > '9' {
+			return false
+		}
+	}
+	return true
 }
 
 // NormalHostPattern writes a host pattern as patterns are compared: in lower

@@ -46,20 +46,23 @@ func (p Peppers) DigestOf(sum storage.Digest) (storage.Digest, string) {
 	return p.List[0].Apply(sum), p.List[0].ID
 }
 
-// Find looks a presented secret up under each pepper in turn.
-func (p Peppers) Find(s Secret, lookup func(storage.Digest) (Grant, bool)) (Grant, bool) {
+// Find looks a presented secret up under each pepper in turn, by a function that
+// puts the evidence about a digest into g. When nothing is found, g is zero.
+func (p Peppers) Find(s Secret, g *Grant, lookup func(digest *storage.Digest) bool) bool {
 	sum := storage.Digest(s.Sum())
 	if len(p.List) == 0 {
-		g, ok := lookup(sum)
-		return g, ok && g.Secret().PepperID == ""
-	}
-	for i := range p.List {
-		g, ok := lookup(p.List[i].Apply(sum))
-		if ok && g.Secret().PepperID == p.List[i].ID {
-			return g, true
+		if lookup(&sum) && g.Secret().PepperID == "" {
+			return true
 		}
 	}
-	return Grant{}, false
+	for i := range p.List {
+		digest := p.List[i].Apply(sum)
+		if lookup(&digest) && g.Secret().PepperID == p.List[i].ID {
+			return true
+		}
+	}
+	*g = Grant{}
+	return false
 }
 
 // Knows tells whether rows that name pepper id can be verified.

@@ -143,9 +143,17 @@ func (s Permissions) Narrow(scopes Permissions) Permissions {
 	if len(scopes) == 0 {
 		return s
 	}
-	out := Permissions{}
+	return s.appendNarrowed(Permissions{}, scopes, true)
+}
+
+// appendNarrowed does so into a list that is empty, with or without what has no
+// name.
+func (s Permissions) appendNarrowed(out, scopes Permissions, nameless bool) Permissions {
 	for _, p := range s {
-		if p == publicSafe {
+		switch {
+		case p == publicSafe && !nameless:
+			continue
+		case p == publicSafe || len(scopes) == 0:
 			out = out.add(p)
 		}
 		for _, q := range scopes {

@@ -133,7 +133,11 @@ func TestPeppers(t *testing.T) {
 		rows[d] = access.Grant{Key: &storage.Key{ID: "under " + id, Secrets: []storage.Secret{{Digest: d, PepperID: id}}}}
 	}
 	find := func(p access.Peppers) string {
-		g, ok := p.Find(s, func(d storage.Digest) (access.Grant, bool) { g, ok := rows[d]; return g, ok })
+		var g access.Grant
+		ok := p.Find(s, &g, func(d *storage.Digest) (ok bool) { g, ok = rows[*d]; return ok })
+		if ok != (g.Key != nil) {
+			t.Errorf("found %t, and the evidence is %v", ok, g)
+		}
 		if !ok {
 			return "nothing"
 		}

@@ -108,13 +108,23 @@ func New(source storage.Log, opts Options) *Mirror {
 	}
 }
 
+// Room is where a key and its user are put that were looked up. The records of a
+// Grant lie in the room that was given for it, until that is used again; their
+// strings, lists and maps may be kept for longer.
+type Room = slab.Found
+
 // Lookup gives the evidence about the key that a digest belongs to, and about
 // what an aim leads to, as of one moment. Ask for Freshness before it: the copy
-// only gets younger.
-func (m *Mirror) Lookup(digest storage.Digest, aim *access.Aim) (access.Grant, bool) {
+// only gets younger. When there is no such key, g is zero.
+func (m *Mirror) Lookup(digest *storage.Digest, aim *access.Aim, room *Room, g *access.Grant) bool {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	return m.state.lookup(digest, aim)
+	*g = access.Grant{}
+	if !m.state.records.Lookup(*digest, room) {
+		return false
+	}
+	m.state.grant(room, aim, g)
+	return true
 }
 
 // LookupID does so for a key by its id, as if the secret in use were presented.
@@ -122,11 +132,13 @@ func (m *Mirror) Lookup(digest storage.Digest, aim *access.Aim) (access.Grant, b
 func (m *Mirror) LookupID(keyID string, aim *access.Aim) (access.Grant, bool) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	found := &slab.Found{}
-	if !m.state.records.ByID(keyID, found) {
+	room := &Room{}
+	if !m.state.records.ByID(keyID, room) {
 		return access.Grant{}, false
 	}
-	return m.state.grant(found, aim), true
+	var g access.Grant
+	m.state.grant(room, aim, &g)
+	return g, true
 }
 
 // LookupTarget gives what an aim leads to, for a call without a key.
@@ -152,8 +164,11 @@ type Freshness struct {
 }
 
 // Freshness tells how old the copy is now.
-func (m *Mirror) Freshness() Freshness {
-	now := m.opts.Now()
+func (m *Mirror) Freshness() Freshness { return m.FreshnessAt(m.opts.Now()) }
+
+// FreshnessAt tells how old the copy is at a moment, by the clock of the options. It
+// must not lie before the question that is answered from the copy.
+func (m *Mirror) FreshnessAt(now time.Time) Freshness {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	if m.synced.IsZero() {

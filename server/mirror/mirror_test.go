@@ -139,8 +139,13 @@ func synced(t *testing.T, s *source, o mirror.Options) *mirror.Mirror {
 	return m
 }
 
+func lookup(m *mirror.Mirror, digest storage.Digest, aim *access.Aim) (g access.Grant, ok bool) {
+	ok = m.Lookup(&digest, aim, &mirror.Room{}, &g)
+	return g, ok
+}
+
 func known(m *mirror.Mirror, digest byte) string {
-	g, ok := m.Lookup(storage.Digest{digest}, &access.Aim{})
+	g, ok := lookup(m, storage.Digest{digest}, &access.Aim{})
 	if !ok {
 		return ""
 	}
@@ -149,14 +154,14 @@ func known(m *mirror.Mirror, digest byte) string {
 
 func TestLookupGivesWhatStandsAround(t *testing.T) {
 	m := synced(t, &source{records: acme(), now: storage.Position{StoreID: "a", Revision: 1}}, mirror.Options{})
-	g, ok := m.Lookup(storage.Digest{2}, &access.Aim{})
+	g, ok := lookup(m, storage.Digest{2}, &access.Aim{})
 	if !ok || g.Key.ID != "key_1" || g.SecretIndex != 1 || g.User.ID != "ada" || g.Tenant.ID != "acme" {
 		t.Fatalf("got %+v", g)
 	}
 	if len(g.Roles) != 2 || g.Roles[0].ID != access.RoleDeveloper || g.Roles[1].ID != "own" {
 		t.Errorf("roles %v", g.Roles)
 	}
-	if _, ok := m.Lookup(storage.Digest{9}, &access.Aim{}); ok {
+	if _, ok := lookup(m, storage.Digest{9}, &access.Aim{}); ok {
 		t.Error("an unknown digest is known")
 	}
 }
@@ -331,7 +336,7 @@ func TestReadersSeeWholeChanges(t *testing.T) {
 	var work sync.WaitGroup
 	work.Go(func() {
 		for ctx.Err() == nil {
-			g, ok := m.Lookup(storage.Digest{1}, &access.Aim{})
+			g, ok := lookup(m, storage.Digest{1}, &access.Aim{})
 			if !ok || g.Key.DisplayName != g.User.DisplayName {
 				t.Errorf("half a change: key %q, user %q", g.Key.DisplayName, g.User.DisplayName)
 				return
@@ -363,7 +368,7 @@ func TestRoutesFollowTheirAPIs(t *testing.T) {
 	found := func(path string) string {
 		t.Helper()
 		aim := access.NewAim("", storage.APIRef{}, &access.HTTPCall{Method: "GET", Host: "acme.test", Path: path})
-		g, _ := m.Lookup(storage.Digest{1}, &aim)
+		g, _ := lookup(m, storage.Digest{1}, &aim)
 		if g.Target.API == nil {
 			return ""
 		}

@@ -52,34 +52,34 @@ func newState(records *slab.Store, rolesAt uint64) *state {
 	}
 }
 
-func (s *state) lookup(digest storage.Digest, aim *access.Aim) (access.Grant, bool) {
-	found := &slab.Found{}
-	if !s.records.Lookup(digest, found) {
-		return access.Grant{}, false
-	}
-	return s.grant(found, aim), true
-}
-
-func (s *state) grant(found *slab.Found, aim *access.Aim) access.Grant {
-	g := access.Grant{Key: &found.Key, SecretIndex: found.SecretIndex, Tenant: s.tenants[found.Key.TenantID]}
+// grant makes the evidence of what was found. g is zero before.
+func (s *state) grant(found *Room, aim *access.Aim, g *access.Grant) {
+	g.Key, g.SecretIndex, g.Tenant = &found.Key, found.SecretIndex, s.tenants[found.Key.TenantID]
 	if found.HasUser {
 		g.User = &found.User
-		g.Roles = s.rolesOf(found.Roles)
+		if roles := s.rolesOf(found.Roles); roles != nil {
+			g.Roles, g.Held = roles.each, roles.together
+		}
 	}
 	if aim.Asked {
 		g.Target = s.target(g.Key, aim)
 	}
-	return g
+}
+
+// heldRoles are the roles of a user, and what they hold together.
+type heldRoles struct {
+	each     []access.Role
+	together access.Permissions
 }
 
 // rolesOf gives what a set of role ids means now. It is found once for all users
 // who hold just these.
-func (s *state) rolesOf(set *slab.RoleSet) []access.Role {
+func (s *state) rolesOf(set *slab.RoleSet) *heldRoles {
 	if set == nil {
 		return nil
 	}
 	if made, ok := set.Memo(s.rolesAt); ok {
-		if roles, ok := made.([]access.Role); ok {
+		if roles, ok := made.(*heldRoles); ok {
 			return roles
 		}
 	}
@@ -91,9 +91,9 @@ func (s *state) rolesOf(set *slab.RoleSet) []access.Role {
 			out = append(out, r)
 		}
 	}
-	out = slices.Clip(out)
-	set.SetMemo(s.rolesAt, out)
-	return out
+	held := &heldRoles{each: slices.Clip(out), together: slices.Clip(access.RolePermissions(out))}
+	set.SetMemo(s.rolesAt, held)
+	return held
 }
 
 // target finds what an aim leads to, for a key; without one, for nobody.
