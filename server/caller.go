@@ -70,7 +70,11 @@ func (s *Service) authenticate(ctx context.Context, secret access.Secret, source
 	// The caller's records are kept for as long as the call runs: this answer's room is
 	// its own.
 	answer := &Answer{}
-	if err := s.decide(ctx, &Question{Secret: secret, ClientIP: source}, now, answer); err != nil {
+	fresh, err := s.freshEnough(ctx, now, 0)
+	if err != nil {
+		return Caller{}, err
+	}
+	if err := s.decide(ctx, &Question{Secret: secret, ClientIP: source}, now, fresh, answer); err != nil {
 		return Caller{}, err
 	}
 	if !answer.Verdict.Allowed() {
@@ -99,7 +103,7 @@ func (s *Service) confirm(ctx context.Context, c Caller) (Caller, error) {
 		}
 	}
 	answer := Answer{Grant: grant}
-	answer.Verdict = access.Decide(s.now(), grant, access.Request{Form: access.WellFormed, ClientIP: c.Source})
+	answer.Verdict = access.Decide(s.now(), &grant, &access.Request{Form: access.WellFormed, ClientIP: c.Source})
 	if answer.DecisionID, err = newID(s.random, decisionIDPrefix); err != nil {
 		return Caller{}, err
 	}

@@ -60,6 +60,7 @@ type Answer struct {
 	// here, so that a check takes no memory of its own.
 	request access.Request
 	room    mirror.Room
+	rights  []string
 }
 
 // newAnswer gives room for an answer. Who has done with it, and with the records
@@ -89,12 +90,17 @@ func (s *Service) Check(ctx context.Context, q *Question, a *Answer) error {
 	if err := s.await(ctx, q.MinRevision); err != nil {
 		return err
 	}
-	return s.checkAt(ctx, q, s.now(), a)
+	now := s.now()
+	fresh, err := s.freshEnough(ctx, now, q.MinRevision)
+	if err != nil {
+		return err
+	}
+	return s.checkAt(ctx, q, now, fresh, a)
 }
 
-// checkAt does so at a moment since the question came.
-func (s *Service) checkAt(ctx context.Context, q *Question, now time.Time, a *Answer) error {
-	if err := s.decide(ctx, q, now, a); err != nil {
+// checkAt does so at a moment since the question came, when the copy was fresh.
+func (s *Service) checkAt(ctx context.Context, q *Question, now time.Time, fresh mirror.Freshness, a *Answer) error {
+	if err := s.decide(ctx, q, now, fresh, a); err != nil {
 		return err
 	}
 	if a.Freshness.Stale {
@@ -125,19 +131,25 @@ func (s *Service) await(ctx context.Context, revision int64) error {
 	return nil
 }
 
-// decide decides without noting anything.
-func (s *Service) decide(ctx context.Context, q *Question, now time.Time, a *Answer) error {
-	a.Verdict, a.Grant = access.Verdict{}, access.Grant{}
+// freshEnough looks at the lease: whether the copy may be answered from at a moment,
+// and shows a revision.
+func (s *Service) freshEnough(ctx context.Context, now time.Time, revision int64) (mirror.Freshness, error) {
 	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("before deciding: %w", err)
+		return mirror.Freshness{}, fmt.Errorf("before deciding: %w", err)
 	}
-	a.Freshness = s.keys.FreshnessAt(now)
-	if !a.Freshness.Fresh {
-		return unavailable(errStale)
+	fresh := s.keys.FreshnessAt(now)
+	if !fresh.Fresh {
+		return mirror.Freshness{}, unavailable(errStale)
 	}
-	if a.Freshness.Revision < q.MinRevision {
-		return unavailable(errBehind)
+	if fresh.Revision < revision {
+		return mirror.Freshness{}, unavailable(errBehind)
 	}
+	return fresh, nil
+}
+
+// decide decides without noting anything.
+func (s *Service) decide(ctx context.Context, q *Question, now time.Time, fresh mirror.Freshness, a *Answer) error {
+	a.Verdict, a.Grant, a.Freshness = access.Verdict{}, access.Grant{}, fresh
 	id, err := s.decisionIDs.next()
 	if err != nil {
 		return err
@@ -163,7 +175,7 @@ func (s *Service) judge(q *Question, now time.Time, a *Answer) access.Verdict {
 	case req.Form == access.WellFormed || req.Form == access.Mistyped:
 		s.find(q.Secret, &req.Aim, &a.room, &a.Grant)
 	}
-	return access.Decide(now, a.Grant, *req)
+	return access.Decide(now, &a.Grant, req)
 }
 
 // find looks up whose secret it is, and what an aim leads to.

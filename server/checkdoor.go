@@ -39,46 +39,103 @@ func NewKeyServer(service *Service, inner bool) *KeyServer {
 
 // CheckKey decides one call.
 func (k *KeyServer) CheckKey(ctx context.Context, req *pb.CheckKeyRequest) (*pb.CheckKeyResponse, error) {
+	answer := k.service.newAnswer()
+	defer k.service.release(answer)
+	if err := k.decide(ctx, req, answer); err != nil {
+		return nil, err
+	}
+	return k.service.verdictToProto(answer), nil
+}
+
+// decide decides one call.
+func (k *KeyServer) decide(ctx context.Context, req *pb.CheckKeyRequest, answer *Answer) error {
 	var v violations
 	var in asked
 	readQuestion(&v, alone, req, &in)
 	if err := v.err(); err != nil {
-		return nil, err
+		return err
 	}
 	s, caller := k.service, callerFrom(ctx)
 	if err := k.confine(ctx, &caller, &in.Question); err != nil {
-		return nil, err
+		return err
 	}
-	answer := s.newAnswer()
-	defer s.release(answer)
 	if err := s.Check(ctx, &in.Question, answer); err != nil {
 		s.metrics.undecided.WithLabelValues(k.door).Inc()
-		return nil, err
+		return err
 	}
 	s.metrics.check(k.door, answer.Verdict.Reason)
-	return s.verdictToProto(answer), nil
+	return nil
 }
 
 // CheckKeys decides each of many calls, all as of one moment.
 func (k *KeyServer) CheckKeys(ctx context.Context, req *pb.CheckKeysRequest) (*pb.CheckKeysResponse, error) {
+	out := &pb.CheckKeysResponse{Results: make([]*pb.CheckKeyResponse, 0, len(req.GetChecks()))}
+	err := k.decideAll(ctx, req, func(a *Answer) error {
+		out.Results = append(out.Results, k.service.verdictToProto(a))
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// decideAll decides each of many calls, and has its answer taken before the next.
+func (k *KeyServer) decideAll(ctx context.Context, req *pb.CheckKeysRequest, take func(*Answer) error) error {
+	s, caller := k.service, callerFrom(ctx)
 	var v violations
 	if n := len(req.GetChecks()); n == 0 || n > maxChecks {
 		v.add("checks", "must hold 1 to %d checks", maxChecks)
-		return nil, v.err()
+		return v.err()
 	}
-	batch := k.service.newBatch(len(req.GetChecks()))
-	defer k.service.batches.Put(batch)
+	batch := s.newBatch(len(req.GetChecks()))
+	defer s.batches.Put(batch)
 	for i, c := range req.GetChecks() {
 		readQuestion(&v, place(i), c, &batch.asked[i])
 	}
 	if err := v.err(); err != nil {
-		return nil, err
+		return err
 	}
-	out := &pb.CheckKeysResponse{Results: make([]*pb.CheckKeyResponse, len(batch.asked))}
-	if err := k.answerAll(ctx, batch, out.GetResults()); err != nil {
-		return nil, err
+	revision := int64(0)
+	for i := range batch.asked {
+		q := &batch.asked[i].Question
+		if err := k.confine(ctx, &caller, q); err != nil {
+			return err
+		}
+		revision = max(revision, q.MinRevision)
 	}
-	return out, nil
+	err := s.decideEach(ctx, batch.asked, revision, func(a *Answer) error {
+		s.metrics.check(k.door, a.Verdict.Reason)
+		return take(a)
+	})
+	if err != nil {
+		s.metrics.undecided.WithLabelValues(k.door).Inc()
+	}
+	return err
+}
+
+// decideEach decides questions one after the other as of one moment, when the copy
+// shows a revision.
+func (s *Service) decideEach(ctx context.Context, questions []asked, revision int64, take func(*Answer) error) error {
+	if err := s.await(ctx, revision); err != nil {
+		return err
+	}
+	now := s.now()
+	fresh, err := s.freshEnough(ctx, now, revision)
+	if err != nil {
+		return err
+	}
+	answer := s.newAnswer()
+	defer s.release(answer)
+	for i := range questions {
+		if err := s.checkAt(ctx, &questions[i].Question, now, fresh, answer); err != nil {
+			return err
+		}
+		if err := take(answer); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // batch is the room that the questions of a batch take.
@@ -91,32 +148,6 @@ func (s *Service) newBatch(n int) *batch {
 	}
 	b.asked = b.asked[:n]
 	return b
-}
-
-// answerAll decides every question of a batch.
-func (k *KeyServer) answerAll(ctx context.Context, batch *batch, results []*pb.CheckKeyResponse) error {
-	s, caller := k.service, callerFrom(ctx)
-	answer := s.newAnswer()
-	defer s.release(answer)
-	revision := int64(0)
-	for i := range batch.asked {
-		if err := k.confine(ctx, &caller, &batch.asked[i].Question); err != nil {
-			return err
-		}
-		revision = max(revision, batch.asked[i].MinRevision)
-	}
-	err := s.await(ctx, revision)
-	now := s.now()
-	for i := 0; i < len(results) && err == nil; i++ {
-		if err = s.checkAt(ctx, &batch.asked[i].Question, now, answer); err == nil {
-			s.metrics.check(k.door, answer.Verdict.Reason)
-			results[i] = s.verdictToProto(answer)
-		}
-	}
-	if err != nil {
-		s.metrics.undecided.WithLabelValues(k.door).Inc()
-	}
-	return err
 }
 
 // confine holds a question to the keys that the caller may ask about.

@@ -31,7 +31,7 @@ func (s *Service) UnaryForTest(ctx context.Context, req any, method string, hand
 
 // QuickForTest runs a handler as the server does for a quick check.
 func (s *Service) QuickForTest(ctx context.Context, req any, method string, handler grpc.UnaryHandler) (any, error) {
-	return s.quick(ctx, req, &grpc.UnaryServerInfo{FullMethod: method}, handler, s.metrics.quickEnvoy)
+	return s.quick(ctx, method, s.metrics.quickEnvoy, func(ctx context.Context) (any, error) { return handler(ctx, req) })
 }
 
 // DecisionForTest gives what is kept of a refusal beside its request.

@@ -55,7 +55,7 @@ func NewGRPC(s *Service, h *health.Server, maxMessage int, more ...grpc.ServerOp
 		}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minClientPing, PermitWithoutStream: true}),
 	}, more...)...)
-	pb.RegisterKeyServiceServer(g, NewKeyServer(s, maxMessage == MaxInProcessMessage))
+	g.RegisterService(keyServiceDesc(), NewKeyServer(s, maxMessage == MaxInProcessMessage))
 	pb.RegisterDirectoryServiceServer(g, NewDirectoryServer(s))
 	pb.RegisterAuditServiceServer(g, NewAuditServer(s))
 	authv3.RegisterAuthorizationServer(g, NewEnvoyServer(s))

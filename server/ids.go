@@ -33,6 +33,9 @@ func newID(random io.Reader, prefix string) (string, error) {
 // idBatch is how many ids are drawn at a time where many are needed.
 const idBatch = 64
 
+// idRandom is how many random bytes an id takes.
+const idRandom = (5*idLen + 7) / 8
+
 // ids gives ids of one kind, drawn many at a time: what a check costs must not be
 // the system's call for a few bytes. It is safe for concurrent use. The ids of a
 // batch share one piece of memory; clone one that is kept for long.
@@ -54,22 +57,38 @@ func (i *ids) next() (string, error) {
 	defer i.batches.Put(left)
 	size := len(i.prefix) + idLen
 	if len(left.text) < size {
-		var drawn [idBatch * idLen]byte
-		if _, err := io.ReadFull(i.random, drawn[:]); err != nil {
-			return "", fmt.Errorf("drawing ids: %w", err)
+		text, err := i.draw()
+		if err != nil {
+			return "", err
 		}
-		text := make([]byte, 0, idBatch*size)
-		for at, b := range &drawn {
-			if at%idLen == 0 {
-				text = append(text, i.prefix...)
-			}
-			text = append(text, idAlphabet[b%32])
-		}
-		left.text = string(text)
+		left.text = text
 	}
 	id := left.text[:size]
 	left.text = left.text[size:]
 	return id, nil
+}
+
+// draw makes a batch.
+func (i *ids) draw() (string, error) {
+	var drawn [idBatch * idRandom]byte
+	if _, err := io.ReadFull(i.random, drawn[:]); err != nil {
+		return "", fmt.Errorf("drawing ids: %w", err)
+	}
+	text := make([]byte, 0, idBatch*(len(i.prefix)+idLen))
+	for n := range idBatch {
+		text = append(text, i.prefix...)
+		from := drawn[n*idRandom:]
+		for at := range idLen {
+			// Five bits each, which lie in two bytes at the most.
+			bit := 5 * at
+			two := uint(from[bit/8])
+			if bit/8+1 < idRandom {
+				two |= uint(from[bit/8+1]) << 8
+			}
+			text = append(text, idAlphabet[two>>(bit%8)%32])
+		}
+	}
+	return string(text), nil
 }
 
 // NewReplicaID names a server process.

@@ -11,10 +11,6 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
-
-	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
-
-	pb "github.com/keystile/keystile/api/keystile/v1"
 )
 
 // sampleEvery is how many quick calls there are to one whose time is taken.
@@ -33,48 +29,37 @@ func (q *quickCalls) sampled() bool {
 	return q.n.Add(1)%sampleEvery == 0
 }
 
-// quickly gives the counters of a call that takes the quick way: the check of one
-// call, over the network, by somebody who does not have to say who they are.
-func (s *Service) quickly(ctx context.Context, info *grpc.UnaryServerInfo) *quickCalls {
-	if s.checkAuth != CheckAuthNone || s.log.Enabled(ctx, slog.LevelDebug) {
-		return nil
-	}
-	switch info.FullMethod {
-	case pb.KeyService_CheckKey_FullMethodName:
-		if k, ok := info.Server.(*KeyServer); ok && k.door == doorGRPC {
-			return s.metrics.quickCheck
-		}
-	case authv3.Authorization_Check_FullMethodName:
-		return s.metrics.quickEnvoy
-	}
-	return nil
+// quickOpen tells whether checks may take the quick way: by somebody who does not
+// have to say who they are, and with nothing written about each.
+func (s *Service) quickOpen(ctx context.Context) bool {
+	return s.checkAuth == CheckAuthNone && !s.log.Enabled(ctx, slog.LevelDebug)
 }
 
 // quick carries a check past what only other calls need. A check needs no timer, as
 // it waits for nothing but a revision that it asks for, which is bounded there; it gets a name for the log only when something went
 // wrong; its time is taken now and then. Panics, deadlines and errors are seen to
 // as for every call.
-func (s *Service) quick(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler, counted *quickCalls) (resp any, err error) {
+func (s *Service) quick(ctx context.Context, method string, counted *quickCalls, next func(context.Context) (any, error)) (resp any, err error) {
 	defer func() {
-		if s.caught(ctx, info.FullMethod, recover()) {
-			resp, err = nil, s.failed(ctx, info.FullMethod, errPanicked)
+		if s.caught(ctx, method, recover()) {
+			resp, err = nil, s.failed(ctx, method, errPanicked)
 		}
 	}()
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= deadlineShave {
-		return nil, s.failed(ctx, info.FullMethod, status.FromContextError(context.DeadlineExceeded).Err())
+		return nil, s.failed(ctx, method, status.FromContextError(context.DeadlineExceeded).Err())
 	}
 	if ids := metadata.ValueFromIncomingContext(ctx, mdRequestID); len(ids) == 1 && validRequestID(ids[0]) {
 		_ = grpc.SetHeader(ctx, metadata.Pairs(mdRequestID, ids[0]))
 	}
 	if counted.sampled() {
 		began := s.now()
-		resp, err = next(ctx, req)
+		resp, err = next(ctx)
 		counted.duration.Observe(s.now().Sub(began).Seconds())
 	} else {
-		resp, err = next(ctx, req)
+		resp, err = next(ctx)
 	}
 	if err != nil {
-		return nil, s.failed(ctx, info.FullMethod, err)
+		return nil, s.failed(ctx, method, err)
 	}
 	counted.calls.Inc()
 	return resp, nil

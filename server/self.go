@@ -15,7 +15,7 @@ const permRevokeSelf = "keystile.keys.revokeSelf"
 // WhoAmI tells the holder of a key what it is, may do, and how long.
 func (k *KeyServer) WhoAmI(ctx context.Context, _ *pb.WhoAmIRequest) (*pb.WhoAmIResponse, error) {
 	s, c := k.service, callerFrom(ctx)
-	verdict := access.Decide(s.now(), c.Grant, access.Request{Form: access.WellFormed, ClientIP: c.Source})
+	verdict := access.Decide(s.now(), &c.Grant, &access.Request{Form: access.WellFormed, ClientIP: c.Source})
 	answer := Answer{Verdict: verdict, Grant: c.Grant}
 	if !verdict.Allowed() {
 		return nil, s.unauthenticated(&answer)

@@ -96,11 +96,13 @@ type Service struct {
 	log       *slog.Logger
 	docs      string
 	links     [256]string
-	gateway   gateway.Options
-	metrics   *Metrics
-	refusals  *refusals
-	decisions *decisions
-	usage     *usage
+	// allowedHead is what every answer that allows begins with.
+	allowedHead []byte
+	gateway     gateway.Options
+	metrics     *Metrics
+	refusals    *refusals
+	decisions   *decisions
+	usage       *usage
 
 	decisionIDs, requestIDs ids
 	// answers and batches are rooms for the next checks.
@@ -129,7 +131,7 @@ func NewService(o Options) (*Service, error) {
 	if o.PropagationTimeout <= 0 {
 		o.PropagationTimeout = defaultPropagationTimeout
 	}
-	return &Service{
+	s := &Service{
 		store:     o.Store,
 		keys:      o.Keys,
 		peppers:   o.Peppers,
@@ -150,7 +152,9 @@ func NewService(o Options) (*Service, error) {
 
 		purgeRetention: o.PurgeRetention, decisionRetention: o.DecisionRetention,
 		propagationTimeout: o.PropagationTimeout,
-	}, nil
+	}
+	s.allowedHead = s.encodeAllowedHead()
+	return s, nil
 }
 
 // documentation links to a reason's section.

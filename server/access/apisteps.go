@@ -135,8 +135,7 @@ func refuseSubscription(c *call) Reason {
 	if api == nil {
 		return SubscriptionRequired
 	}
-	crossing := api.TenantID != c.grant.Key.TenantID && api.Visibility != storage.VisibilityPublic
-	if !crossing && !api.SubscriptionRequired {
+	if !WantsSubscription(c.grant.Key, api) {
 		return NoReason
 	}
 	reason := SubscriptionRequired
@@ -152,6 +151,11 @@ func refuseSubscription(c *call) Reason {
 		}
 	}
 	return reason
+}
+
+// WantsSubscription tells whether a key may call an API only by a subscription.
+func WantsSubscription(key *storage.Key, api *storage.API) bool {
+	return api.SubscriptionRequired || api.TenantID != key.TenantID && api.Visibility != storage.VisibilityPublic
 }
 
 func judgeSubscription(s *storage.Subscription, now time.Time) Reason {

@@ -9,9 +9,9 @@ import (
 // Decide answers whether the holder of a key may make a call. The first step
 // that refuses gives the reason; only when none does is the call allowed, and
 // that is said here and nowhere else.
-func Decide(now time.Time, g Grant, req Request) Verdict {
+func Decide(now time.Time, g *Grant, req *Request) Verdict {
 	var missing Lack
-	c := call{now: now, grant: &g, request: &req, missing: &missing}
+	c := call{now: now, grant: g, request: req, missing: &missing}
 	if c.openPreflight() {
 		return Verdict{Reason: Allowed}
 	}
@@ -23,7 +23,7 @@ func Decide(now time.Time, g Grant, req Request) Verdict {
 			return Verdict{Reason: r, Missing: missing}
 		}
 	}
-	return Verdict{Reason: Allowed, Warnings: warnings(now, &g)}
+	return Verdict{Reason: Allowed, Warnings: warnings(now, g)}
 }
 
 // openPreflight tells whether the call is a CORS preflight to an API that lets

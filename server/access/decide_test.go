@@ -11,7 +11,7 @@ import (
 func TestDecide(t *testing.T) {
 	check := func(name string, g access.Grant, req access.Request, want access.Reason) {
 		t.Helper()
-		v := access.Decide(noon, g, req)
+		v := decide(noon, g, req)
 		if v.Reason != want || v.Allowed() != (want == access.Allowed) {
 			t.Errorf("%s: got %s (allowed %t), want %s", name, v.Reason, v.Allowed(), want)
 		}
@@ -85,12 +85,12 @@ func TestDecide(t *testing.T) {
 }
 
 func TestPermissionDeniedNamesWhatLacks(t *testing.T) {
-	v := access.Decide(noon, grantOf(access.RoleGuest), asked("orders.read"))
+	v := decide(noon, grantOf(access.RoleGuest), asked("orders.read"))
 	if want := (access.Lack{Permission: "orders.read", From: access.FromRole}); v.Missing != want {
 		t.Errorf("got %+v, want %+v", v.Missing, want)
 	}
 	g := with(func(g *access.Grant) { g.Key.Scopes = []string{"billing.read"} })
-	v = access.Decide(noon, g, asked("orders.read"))
+	v = decide(noon, g, asked("orders.read"))
 	if want := (access.Lack{Permission: "orders.read", From: access.FromScope}); v.Missing != want {
 		t.Errorf("got %+v, want %+v", v.Missing, want)
 	}
@@ -125,7 +125,7 @@ func TestOrder(t *testing.T) {
 			first.spoil(&g, &r)
 			// A key that is both revoked and disabled has one state; a form is
 			// either missing or malformed: spoiling with the first last settles it.
-			if got := access.Decide(noon, g, r).Reason; got != first.reason {
+			if got := decide(noon, g, r).Reason; got != first.reason {
 				t.Errorf("%s and %s: got %s", first.reason, second.reason, got)
 			}
 		}
@@ -136,10 +136,10 @@ func TestZeroValuesDeny(t *testing.T) {
 	if (access.Verdict{}).Allowed() {
 		t.Error("the zero Verdict allows")
 	}
-	if v := access.Decide(time.Time{}, access.Grant{}, access.Request{}); v.Allowed() {
+	if v := decide(time.Time{}, access.Grant{}, access.Request{}); v.Allowed() {
 		t.Error("the zero Grant and Request are allowed")
 	}
-	if v := access.Decide(noon, access.Grant{}, asked("")); v.Allowed() {
+	if v := decide(noon, access.Grant{}, asked("")); v.Allowed() {
 		t.Error("the zero Grant is allowed")
 	}
 	if e := access.NoReason.Entry(); e.HTTPStatus != 503 {
@@ -153,7 +153,7 @@ func TestWarnings(t *testing.T) {
 		g.Key.Secrets = append(g.Key.Secrets, storage.Secret{Digest: storage.Digest{2}, EndTime: noon.Add(2 * time.Hour)})
 		g.SecretIndex = 1
 	})
-	got := access.Decide(noon, g, asked("")).Warnings
+	got := decide(noon, g, asked("")).Warnings
 	want := []access.Warning{
 		{Kind: access.ExpiresSoon, Time: noon.Add(time.Hour)},
 		{Kind: access.SecretSuperseded, Time: noon.Add(2 * time.Hour)},
@@ -161,7 +161,7 @@ func TestWarnings(t *testing.T) {
 	if len(got) != 2 || got[0] != want[0] || got[1] != want[1] {
 		t.Errorf("got %v, want %v", got, want)
 	}
-	if far := with(func(g *access.Grant) { g.Key.ExpireTime = noon.Add(30 * 24 * time.Hour) }); len(access.Decide(noon, far, asked("")).Warnings) != 0 {
+	if far := with(func(g *access.Grant) { g.Key.ExpireTime = noon.Add(30 * 24 * time.Hour) }); len(decide(noon, far, asked("")).Warnings) != 0 {
 		t.Error("a key that ends in a month warns")
 	}
 }

@@ -49,7 +49,7 @@ func Explain(now time.Time, g Grant, req Request) (Verdict, []Finding) {
 		}
 		out = append(out, f)
 	}
-	return Decide(now, g, req), out
+	return Decide(now, &g, &req), out
 }
 
 // lacksAPI tells whether a step would look at an API that was not found, or at a

@@ -33,7 +33,7 @@ func TestExplainAgreesWithDecide(t *testing.T) {
 		if g.Key != nil && rapid.Bool().Draw(t, "API found") {
 			g.Target = access.Target{Permission: "orders.read", API: &storage.API{TenantID: "acme", ID: "orders", State: storage.APIPublished, SubscriptionRequired: rapid.Bool().Draw(t, "subscription required")}}
 		}
-		want := access.Decide(noon, g, req)
+		want := decide(noon, g, req)
 		got, findings := access.Explain(noon, g, req)
 		if got.Reason != want.Reason {
 			t.Fatalf("got %s, want %s", got.Reason, want.Reason)

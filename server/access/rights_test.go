@@ -37,7 +37,7 @@ func drawGrant(t *rapid.T, name string) access.Grant {
 }
 
 func allowed(g access.Grant, permission string) bool {
-	return access.Decide(noon, g, asked(permission)).Allowed()
+	return decide(noon, g, asked(permission)).Allowed()
 }
 
 // What Rights says and what Decide allows are one and the same.
@@ -145,7 +145,7 @@ func TestExpiryIsMonotone(t *testing.T) {
 		g.Key.ExpireTime = noon.Add(time.Duration(rapid.Int64Range(-1e12, 1e12).Draw(t, "expiry")))
 		early := noon.Add(time.Duration(rapid.Int64Range(-1e12, 1e12).Draw(t, "early")))
 		late := early.Add(time.Duration(rapid.Int64Range(0, 1e12).Draw(t, "later by")))
-		if !access.Decide(early, g, asked("")).Allowed() && access.Decide(late, g, asked("")).Allowed() {
+		if !decide(early, g, asked("")).Allowed() && decide(late, g, asked("")).Allowed() {
 			t.Fatalf("refused at %s, allowed at %s", early, late)
 		}
 	})

@@ -79,6 +79,6 @@ type Target struct {
 	Permission string
 	Params     []Param
 	// Subscriptions are those to the API that the key's user, or its whole
-	// tenant, has.
+	// tenant, has, if it wants one at all.
 	Subscriptions []*storage.Subscription
 }

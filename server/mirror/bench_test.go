@@ -36,7 +36,7 @@ func BenchmarkDecision(b *testing.B) {
 		for b.Loop() {
 			req := access.Request{Form: access.WellFormed, Permission: permission, Aim: access.NewAim("", storage.APIRef{}, call)}
 			g, _ := lookup(m, storage.Digest{1}, &req.Aim)
-			if v := access.Decide(now, g, req); !v.Allowed() {
+			if v := access.Decide(now, &g, &req); !v.Allowed() {
 				b.Fatal(v.Reason)
 			}
 		}
@@ -50,7 +50,7 @@ func BenchmarkDecision(b *testing.B) {
 		g, _ := lookup(m, storage.Digest{1}, &req.Aim)
 		b.ReportAllocs()
 		for b.Loop() {
-			if v := access.Decide(now, g, req); !v.Allowed() {
+			if v := access.Decide(now, &g, &req); !v.Allowed() {
 				b.Fatal(v.Reason)
 			}
 		}

@@ -111,7 +111,7 @@ func (s *state) target(key *storage.Key, aim *access.Aim) access.Target {
 	if owner := s.tenants[t.API.TenantID]; owner == nil || owner.State != storage.TenantActive {
 		return access.Target{}
 	}
-	if key == nil {
+	if key == nil || !access.WantsSubscription(key, t.API) {
 		return t
 	}
 	t.Subscriptions = s.subscribed[subscriber{t.API.Ref(), key.User()}]

@@ -1922,6 +1922,28 @@ func (m *RevokeSelfResponse) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	return len(dAtA) - i, nil
 }
 
+var vtprotoPool_CheckKeyRequest = sync.Pool{
+	New: func() interface{} {
+		return &CheckKeyRequest{}
+	},
+}
+
+func (m *CheckKeyRequest) ResetVT() {
+	if m != nil {
+		m.Request.ReturnToVTPool()
+		m.Reset()
+	}
+}
+func (m *CheckKeyRequest) ReturnToVTPool() {
+	if m != nil {
+		m.ResetVT()
+		vtprotoPool_CheckKeyRequest.Put(m)
+	}
+}
+func CheckKeyRequestFromVTPool() *CheckKeyRequest {
+	return vtprotoPool_CheckKeyRequest.Get().(*CheckKeyRequest)
+}
+
 var vtprotoPool_CheckKeyResponse = sync.Pool{
 	New: func() interface{} {
 		return &CheckKeyResponse{}
@@ -1948,6 +1970,32 @@ func (m *CheckKeyResponse) ReturnToVTPool() {
 }
 func CheckKeyResponseFromVTPool() *CheckKeyResponse {
 	return vtprotoPool_CheckKeyResponse.Get().(*CheckKeyResponse)
+}
+
+var vtprotoPool_CheckKeysRequest = sync.Pool{
+	New: func() interface{} {
+		return &CheckKeysRequest{}
+	},
+}
+
+func (m *CheckKeysRequest) ResetVT() {
+	if m != nil {
+		for _, mm := range m.Checks {
+			mm.ResetVT()
+		}
+		f0 := m.Checks[:0]
+		m.Reset()
+		m.Checks = f0
+	}
+}
+func (m *CheckKeysRequest) ReturnToVTPool() {
+	if m != nil {
+		m.ResetVT()
+		vtprotoPool_CheckKeysRequest.Put(m)
+	}
+}
+func CheckKeysRequestFromVTPool() *CheckKeysRequest {
+	return vtprotoPool_CheckKeysRequest.Get().(*CheckKeysRequest)
 }
 func (m *CheckKeyRequest) SizeVT() (n int) {
 	if m == nil {
@@ -3067,7 +3115,7 @@ func (m *CheckKeyRequest) UnmarshalVTUnsafe(dAtA []byte) error {
 				return io.ErrUnexpectedEOF
 			}
 			if m.Request == nil {
-				m.Request = &HTTPRequest{}
+				m.Request = HTTPRequestFromVTPool()
 			}
 			if err := m.Request.UnmarshalVTUnsafe(dAtA[iNdEx:postIndex]); err != nil {
 				return err
@@ -3887,7 +3935,14 @@ func (m *CheckKeysRequest) UnmarshalVTUnsafe(dAtA []byte) error {
 			if postIndex > l {
 				return io.ErrUnexpectedEOF
 			}
-			m.Checks = append(m.Checks, &CheckKeyRequest{})
+			if len(m.Checks) == cap(m.Checks) {
+				m.Checks = append(m.Checks, &CheckKeyRequest{})
+			} else {
+				m.Checks = m.Checks[:len(m.Checks)+1]
+				if m.Checks[len(m.Checks)-1] == nil {
+					m.Checks[len(m.Checks)-1] = &CheckKeyRequest{}
+				}
+			}
 			if err := m.Checks[len(m.Checks)-1].UnmarshalVTUnsafe(dAtA[iNdEx:postIndex]); err != nil {
 				return err
 			}

@@ -356,6 +356,27 @@ func IdentityFromVTPool() *Identity {
 	return vtprotoPool_Identity.Get().(*Identity)
 }
 
+var vtprotoPool_HTTPRequest = sync.Pool{
+	New: func() interface{} {
+		return &HTTPRequest{}
+	},
+}
+
+func (m *HTTPRequest) ResetVT() {
+	if m != nil {
+		m.Reset()
+	}
+}
+func (m *HTTPRequest) ReturnToVTPool() {
+	if m != nil {
+		m.ResetVT()
+		vtprotoPool_HTTPRequest.Put(m)
+	}
+}
+func HTTPRequestFromVTPool() *HTTPRequest {
+	return vtprotoPool_HTTPRequest.Get().(*HTTPRequest)
+}
+
 var vtprotoPool_Freshness = sync.Pool{
 	New: func() interface{} {
 		return &Freshness{}

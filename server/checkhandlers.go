@@ -1,0 +1,111 @@
+package server
+
+import (
+	"context"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/mem"
+
+	pb "github.com/keystile/keystile/api/keystile/v1"
+)
+
+// keyServiceDesc describes KeyService to gRPC as the generated description does,
+// with handlers of its own for the checks: these take the memory for a question
+// from a pool, and encode an answer without making a message of it.
+func keyServiceDesc() *grpc.ServiceDesc {
+	desc := pb.KeyService_ServiceDesc
+	desc.Methods = append([]grpc.MethodDesc(nil), desc.Methods...)
+	for i := range desc.Methods {
+		switch m := &desc.Methods[i]; m.MethodName {
+		case "CheckKey":
+			m.Handler = checkKeyHandler(m.Handler)
+		case "CheckKeys":
+			m.Handler = checkKeysHandler
+		}
+	}
+	return &desc
+}
+
+// encoded is an answer as it goes over the wire.
+type encoded = mem.BufferSlice
+
+// checkKeyHandler serves CheckKey: the quick way where it is open, and as usual
+// where it is not.
+func checkKeyHandler(usual grpc.MethodHandler) grpc.MethodHandler {
+	return func(srv any, ctx context.Context, decode func(any) error, intercept grpc.UnaryServerInterceptor) (any, error) {
+		k, ok := srv.(*KeyServer)
+		if !ok {
+			return usual(srv, ctx, decode, intercept)
+		}
+		counted := k.quickly(ctx)
+		if counted == nil {
+			return usual(srv, ctx, decode, intercept)
+		}
+		req := pb.CheckKeyRequestFromVTPool()
+		defer req.ReturnToVTPool()
+		if err := decode(req); err != nil {
+			return nil, err
+		}
+		return k.service.quick(ctx, pb.KeyService_CheckKey_FullMethodName, counted, func(ctx context.Context) (any, error) {
+			return k.checkKey(ctx, req)
+		})
+	}
+}
+
+// quickly gives the counters of a check that takes the quick way.
+func (k *KeyServer) quickly(ctx context.Context) *quickCalls {
+	if k.door != doorGRPC || !k.service.quickOpen(ctx) {
+		return nil
+	}
+	return k.service.metrics.quickCheck
+}
+
+func (k *KeyServer) checkKey(ctx context.Context, req *pb.CheckKeyRequest) (any, error) {
+	s := k.service
+	answer := s.newAnswer()
+	defer s.release(answer)
+	if err := k.decide(ctx, req, answer); err != nil {
+		return nil, err
+	}
+	out, err := s.appendAnswer(make([]byte, 0, usualAnswer), answer)
+	return encoded{mem.SliceBuffer(out)}, err
+}
+
+// usualAnswer is room for most answers.
+const usualAnswer = 512
+
+// checkKeysHandler serves CheckKeys.
+func checkKeysHandler(srv any, ctx context.Context, //nolint:revive // gRPC has it in this order
+	decode func(any) error, intercept grpc.UnaryServerInterceptor) (any, error) {
+	req := pb.CheckKeysRequestFromVTPool()
+	defer req.ReturnToVTPool()
+	if err := decode(req); err != nil {
+		return nil, err
+	}
+	handle := func(ctx context.Context, _ any) (any, error) {
+		k, ok := srv.(*KeyServer)
+		if !ok {
+			return nil, errPanicked
+		}
+		return k.checkKeys(ctx, req)
+	}
+	return intercept(ctx, req, &grpc.UnaryServerInfo{Server: srv, FullMethod: pb.KeyService_CheckKeys_FullMethodName}, handle)
+}
+
+// checkKeys encodes the answers of a batch one after the other, into memory that gRPC
+// gives back once they are sent.
+func (k *KeyServer) checkKeys(ctx context.Context, req *pb.CheckKeysRequest) (any, error) {
+	pool := mem.DefaultBufferPool()
+	room := pool.Get(usualAnswer * len(req.GetChecks()))
+	out := (*room)[:0]
+	err := k.decideAll(ctx, req, func(a *Answer) (err error) {
+		out, err = k.service.appendResult(out, a)
+		return err
+	})
+	if err != nil {
+		pool.Put(room)
+		return nil, err
+	}
+	*room = out
+	return encoded{mem.NewBuffer(room, pool)}, nil
+}
