@@ -36,17 +36,24 @@ type Question struct {
 
 // request gives the question as the decision takes it.
 func (q *Question) request(r *access.Request) {
-	*r = access.Request{
-		Form:       q.Secret.Form(),
-		Permission: q.Permission,
-		ClientIP:   q.ClientIP,
-		KeyTenant:  q.KeyTenant,
-		Aim:        access.NewAim(q.Tenant, q.API, q.Call),
-	}
+	r.Aim = access.NewAim(q.Tenant, q.API, q.Call)
+	q.about(r)
+}
+
+// about says of whom it is asked, beside the aim.
+func (q *Question) about(r *access.Request) {
+	r.Form, r.Permission, r.ClientIP, r.KeyTenant = q.Secret.Form(), q.Permission, q.ClientIP, q.KeyTenant
 	if r.Form != access.Missing {
 		// Whoever presents a key is judged by it, by the method that is in use.
 		r.Aim.Preflight = ""
 	}
+}
+
+// sameAim tells whether two questions are about the same, whoever asks. Preflights
+// are no such questions: what they are about goes by who asks.
+func (q *Question) sameAim(other *Question) bool {
+	return q.Call != nil && other.Call != nil && *q.Call == *other.Call && q.Call.Preflight == "" &&
+		q.Tenant == other.Tenant && q.API == other.API
 }
 
 // Answer is the verdict with the evidence it rests on. The zero Answer denies.
@@ -61,6 +68,9 @@ type Answer struct {
 	request access.Request
 	room    mirror.Room
 	rights  []string
+	// again is true when the question's aim is that of the question before, which was
+	// answered in this room.
+	again bool
 }
 
 // newAnswer gives room for an answer. Who has done with it, and with the records
@@ -74,7 +84,8 @@ func (s *Service) newAnswer() *Answer {
 
 // release gives an answer's room to the next check. What it said is gone.
 func (s *Service) release(a *Answer) {
-	a.Verdict, a.Grant = access.Verdict{}, access.Grant{}
+	a.Verdict, a.Grant, a.again = access.Verdict{}, access.Grant{}, false
+	a.room.Ask(false)
 	s.answers.Put(a)
 }
 
@@ -167,8 +178,13 @@ func (s *Service) decide(ctx context.Context, q *Question, now time.Time, fresh 
 }
 
 func (s *Service) judge(q *Question, now time.Time, a *Answer) access.Verdict {
-	q.request(&a.request)
 	req := &a.request
+	if a.again {
+		q.about(req)
+	} else {
+		q.request(req)
+	}
+	a.room.Ask(a.again)
 	switch {
 	case req.Aim.Preflight != "":
 		a.Grant.Target = s.keys.LookupTarget(&req.Aim)

@@ -128,6 +128,7 @@ func (s *Service) decideEach(ctx context.Context, questions []asked, revision in
 	answer := s.newAnswer()
 	defer s.release(answer)
 	for i := range questions {
+		answer.again = i > 0 && questions[i].sameAim(&questions[i-1].Question)
 		if err := s.checkAt(ctx, &questions[i].Question, now, fresh, answer); err != nil {
 			return err
 		}

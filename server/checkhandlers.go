@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"sync"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/mem"
@@ -95,17 +96,41 @@ func checkKeysHandler(srv any, ctx context.Context, //nolint:revive // gRPC has 
 // checkKeys encodes the answers of a batch one after the other, into memory that gRPC
 // gives back once they are sent.
 func (k *KeyServer) checkKeys(ctx context.Context, req *pb.CheckKeysRequest) (any, error) {
-	pool := mem.DefaultBufferPool()
+	pool := &k.service.rooms
 	room := pool.Get(usualAnswer * len(req.GetChecks()))
 	out := (*room)[:0]
 	err := k.decideAll(ctx, req, func(a *Answer) (err error) {
 		out, err = k.service.appendResult(out, a)
 		return err
 	})
+	*room = out
 	if err != nil {
 		pool.Put(room)
 		return nil, err
 	}
-	*room = out
 	return encoded{mem.NewBuffer(room, pool)}, nil
+}
+
+// rooms are pieces of memory for what is written over its beginning: unlike gRPC's
+// own, they are not cleared in between.
+type rooms struct{ pool sync.Pool }
+
+// mostRoom is how large a piece may be that is kept.
+const mostRoom = 1 << 20
+
+// Get gives n bytes, in which anything may stand.
+func (r *rooms) Get(n int) *[]byte {
+	if room, ok := r.pool.Get().(*[]byte); ok && cap(*room) >= n {
+		*room = (*room)[:n]
+		return room
+	}
+	room := make([]byte, n)
+	return &room
+}
+
+// Put takes a piece back that nobody looks at any more.
+func (r *rooms) Put(room *[]byte) {
+	if cap(*room) <= mostRoom {
+		r.pool.Put(room)
+	}
 }

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"testing"
 	"time"
-
-	"github.com/keystile/keystile/server/access"
 )
 
 // object is a JSON object, read loosely.
@@ -326,29 +324,6 @@ func TestPages(t *testing.T) {
 		h.call(400, "GET", "/v1/keys?tenantId=acme&pageToken="+bad, h.root, nil)
 	}
 	h.call(400, "GET", "/v1/keys?tenantId=acme&pageSize=1001", h.root, nil)
-}
-
-func TestBatch(t *testing.T) {
-	h := newHouse(t, houseOptions{})
-	h.tenant("acme")
-	h.user("acme", "ada", "developer")
-	_, secret := h.key("acme", "ada", nil)
-	checks := []object{{"key": secret}, {"key": "short"}, {"key": secret, "permission": access.PermKeysCreate}}
-	out := h.call(200, "POST", "/v1/keys:batchCheck", "", object{"checks": checks})
-	var got []string
-	for _, r := range out.at("results").([]any) {
-		got = append(got, object(r.(map[string]any)).text("reason"))
-	}
-	if fmt.Sprint(got) != "[ALLOWED KEY_MALFORMED PERMISSION_DENIED]" {
-		t.Errorf("got %v", got)
-	}
-	var many []object
-	for range 1000 {
-		many = append(many, object{"key": secret})
-	}
-	h.call(200, "POST", "/v1/keys:batchCheck", "", object{"checks": many})
-	h.call(400, "POST", "/v1/keys:batchCheck", "", object{"checks": append(many, object{"key": secret})})
-	h.call(400, "POST", "/v1/keys:batchCheck", "", object{"checks": []object{{"key": secret}, {"clientIp": "no"}}})
 }
 
 func decode(h *house, raw []byte) object {

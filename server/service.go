@@ -107,6 +107,7 @@ type Service struct {
 	decisionIDs, requestIDs ids
 	// answers and batches are rooms for the next checks.
 	answers, batches sync.Pool
+	rooms            rooms
 
 	purgeRetention, decisionRetention, propagationTimeout time.Duration
 }

@@ -12,6 +12,7 @@ import (
 // routes are those that nextRoutes has made of the same changes. It gives how many
 // records have no room: their keys are refused.
 func (s *state) update(records *storage.Records, gone []storage.ChangeRef, routes map[string]*access.Routes) (refused int) {
+	s.changes++
 	s.forget(gone)
 	for _, t := range records.Tenants {
 		s.tenants[t.ID] = t

@@ -111,7 +111,31 @@ func New(source storage.Log, opts Options) *Mirror {
 // Room is where a key and its user are put that were looked up. The records of a
 // Grant lie in the room that was given for it, until that is used again; their
 // strings, lists and maps may be kept for longer.
-type Room = slab.Found
+//
+// The zero Room is ready. One room serves one lookup at a time.
+type Room struct {
+	found slab.Found
+	// again is true while last, if it is there, is what the present aim led to.
+	again bool
+	last  matched
+}
+
+// Ask says that the next question is about to be asked, and whether its aim is the
+// same as that of the question before: what that led to need not be found again
+// then, if nothing has changed since. Without it, everything is found anew.
+func (r *Room) Ask(sameAim bool) {
+	r.again = sameAim
+	if !sameAim {
+		r.last = matched{}
+	}
+}
+
+// matched is what a request led to, and in which state.
+type matched struct {
+	in     *state
+	at     uint64
+	target access.Target
+}
 
 // Lookup gives the evidence about the key that a digest belongs to, and about
 // what an aim leads to, as of one moment. Ask for Freshness before it: the copy
@@ -120,7 +144,7 @@ func (m *Mirror) Lookup(digest *storage.Digest, aim *access.Aim, room *Room, g *
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	*g = access.Grant{}
-	if !m.state.records.Lookup(*digest, room) {
+	if !m.state.records.Lookup(*digest, &room.found) {
 		return false
 	}
 	m.state.grant(room, aim, g)
@@ -133,7 +157,7 @@ func (m *Mirror) LookupID(keyID string, aim *access.Aim) (access.Grant, bool) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	room := &Room{}
-	if !m.state.records.ByID(keyID, room) {
+	if !m.state.records.ByID(keyID, &room.found) {
 		return access.Grant{}, false
 	}
 	var g access.Grant
@@ -145,7 +169,7 @@ func (m *Mirror) LookupID(keyID string, aim *access.Aim) (access.Grant, bool) {
 func (m *Mirror) LookupTarget(aim *access.Aim) access.Target {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	return m.state.target(nil, aim)
+	return m.state.target(nil, aim, &Room{})
 }
 
 // Freshness says how old the copy is.

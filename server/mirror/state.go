@@ -27,6 +27,9 @@ type state struct {
 	// rolesAt counts the changes of what roles mean, in all states there have been.
 	rolesAt uint64
 
+	// changes counts the updates of this state.
+	changes uint64
+
 	// owners leads from a host to its tenant, routes from there to an API.
 	owners *access.HostOwners
 	apis   map[string]map[string]*storage.API
@@ -53,7 +56,8 @@ func newState(records *slab.Store, rolesAt uint64) *state {
 }
 
 // grant makes the evidence of what was found. g is zero before.
-func (s *state) grant(found *Room, aim *access.Aim, g *access.Grant) {
+func (s *state) grant(room *Room, aim *access.Aim, g *access.Grant) {
+	found := &room.found
 	g.Key, g.SecretIndex, g.Tenant = &found.Key, found.SecretIndex, s.tenants[found.Key.TenantID]
 	if found.HasUser {
 		g.User = &found.User
@@ -62,7 +66,7 @@ func (s *state) grant(found *Room, aim *access.Aim, g *access.Grant) {
 		}
 	}
 	if aim.Asked {
-		g.Target = s.target(g.Key, aim)
+		g.Target = s.target(g.Key, aim, room)
 	}
 }
 
@@ -97,13 +101,19 @@ func (s *state) rolesOf(set *slab.RoleSet) *heldRoles {
 }
 
 // target finds what an aim leads to, for a key; without one, for nobody.
-func (s *state) target(key *storage.Key, aim *access.Aim) access.Target {
+func (s *state) target(key *storage.Key, aim *access.Aim, room *Room) access.Target {
 	var t access.Target
-	if aim.API.ID != "" {
+	switch {
+	case aim.API.ID == "" && aim.HTTP:
+		// This depends on nothing but the aim.
+		if last := &room.last; !room.again || last.in != s || last.at != s.changes {
+			*last = matched{s, s.changes, s.matched(aim, nil)}
+		}
+		t = room.last.target
+	case aim.HTTP:
+		t = s.matched(aim, s.named(key, aim))
+	case aim.API.ID != "":
 		t.API = s.named(key, aim)
-	}
-	if aim.HTTP {
-		t = s.matched(aim, t.API)
 	}
 	if t.API == nil {
 		return access.Target{}
