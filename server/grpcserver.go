@@ -3,7 +3,6 @@ package server
 import (
 	"time"
 
-	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
@@ -42,7 +41,7 @@ const (
 func NewGRPC(s *Service, h *health.Server, maxMessage int, more ...grpc.ServerOption) (*grpc.Server, error) {
 	g := grpc.NewServer(append([]grpc.ServerOption{
 		s.unary(),
-		grpc.ForceServerCodecV2(newCodec(s.gateway.Names())),
+		grpc.ForceServerCodecV2(newCodec()),
 		grpc.ChainStreamInterceptor(s.stream),
 		grpc.MaxRecvMsgSize(maxMessage),
 		grpc.MaxHeaderListSize(maxHeaderList),
@@ -58,7 +57,7 @@ func NewGRPC(s *Service, h *health.Server, maxMessage int, more ...grpc.ServerOp
 	g.RegisterService(keyServiceDesc(), NewKeyServer(s, maxMessage == MaxInProcessMessage))
 	pb.RegisterDirectoryServiceServer(g, NewDirectoryServer(s))
 	pb.RegisterAuditServiceServer(g, NewAuditServer(s))
-	authv3.RegisterAuthorizationServer(g, NewEnvoyServer(s))
+	NewEnvoyServer(s).register(g)
 	healthpb.RegisterHealthServer(g, h)
 	reflection.Register(g)
 	if err := everyMethodHasPolicy(g); err != nil {

@@ -81,14 +81,14 @@ const (
 )
 
 // readExtensions reads what Envoy's route sets in context_extensions.
-func readExtensions(extensions map[string]string) (Binding, error) {
+func readExtensions(extensions []entry) (Binding, error) {
 	b := Binding{Cost: 1}
 	var seen uint8
-	for name, value := range extensions {
-		if name == "keyTenant" {
-			name = ""
+	for _, e := range extensions {
+		if e.name == "keyTenant" {
+			e.name = ""
 		}
-		if err := b.bind(name, value, &seen); err != nil {
+		if err := b.bind(e.name, e.value, &seen); err != nil {
 			return Binding{}, err
 		}
 	}

@@ -42,12 +42,12 @@ func TestReadArgumentsRefuses(t *testing.T) {
 }
 
 func TestReadExtensions(t *testing.T) {
-	got, err := readExtensions(map[string]string{"tenant": "acme", "key_tenant": "beta", "api": "orders", "permission": "orders.read", "cost": "0"})
+	got, err := readExtensions([]entry{{"tenant", "acme"}, {"key_tenant", "beta"}, {"api", "orders"}, {"permission", "orders.read"}, {"cost", "0"}})
 	if want := (Binding{Tenant: "acme", KeyTenant: "beta", API: "orders", Permission: "orders.read"}); err != nil || got != want {
 		t.Errorf("got %+v and %v, want %+v", got, err, want)
 	}
-	for _, bad := range []map[string]string{{"keyTenant": "acme"}, {"permision": "a.b"}, {"tenant": ""}, {"": "x"}, {"cost": "x"}} {
-		if _, err := readExtensions(bad); !errors.Is(err, ErrMisconfigured) {
+	for _, bad := range []entry{{"keyTenant", "acme"}, {"permision", "a.b"}, {"tenant", ""}, {"", "x"}, {"cost", "x"}} {
+		if _, err := readExtensions([]entry{bad}); !errors.Is(err, ErrMisconfigured) {
 			t.Errorf("%v: got %v, want ErrMisconfigured", bad, err)
 		}
 	}

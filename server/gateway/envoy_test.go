@@ -9,6 +9,7 @@ import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/keystile/keystile/server/access"
 	"github.com/keystile/keystile/storage"
@@ -40,11 +41,25 @@ func raw(pairs ...string) *authv3.CheckRequest {
 func read(t *testing.T, q *authv3.CheckRequest, o Options) Call {
 	t.Helper()
 	names := o.Names()
-	call, err := ReadEnvoy(q, &o, &names)
+	call, err := ReadEnvoy(string(encoded(t, q)), &o, &names)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return call
+}
+
+// answered is what Envoy makes of an answer.
+func answered(t *testing.T, call *Call, r *Reply, names *Names, o *Options) *authv3.CheckResponse {
+	t.Helper()
+	wire, err := AnswerEnvoy(call, r, names, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := &authv3.CheckResponse{}
+	if err := proto.Unmarshal(wire, out); err != nil {
+		t.Fatal(err)
+	}
+	return out
 }
 
 func TestReadEnvoy(t *testing.T) {
@@ -156,7 +171,7 @@ func TestAnswerEnvoyAllowed(t *testing.T) {
 	})
 	q.Attributes.Request.Http.Path = "/orders/7?api_key=" + one
 	call := read(t, q, o)
-	out := AnswerEnvoy(&call, good(), &names, &o)
+	out := answered(t, &call, good(), &names, &o)
 	if out.GetStatus() == nil || out.GetStatus().GetCode() != 0 || out.GetOkResponse() == nil {
 		t.Fatalf("got %v", out)
 	}
@@ -209,7 +224,7 @@ func TestAnswerEnvoyWithoutACaller(t *testing.T) {
 	o := Options{}
 	names := o.Names()
 	r := &Reply{Verdict: access.Verdict{Reason: access.Allowed}, Grant: &access.Grant{}, DecisionID: "dec_1"}
-	out := AnswerEnvoy(&Call{}, r, &names, &o)
+	out := answered(t, &Call{}, r, &names, &o)
 	if n := len(out.GetOkResponse().GetHeaders()); n != 6 {
 		t.Errorf("%d headers, want 6", n)
 	}
@@ -234,7 +249,7 @@ func TestAnswerEnvoyRefused(t *testing.T) {
 	for _, reason := range reasons {
 		r := good()
 		r.Verdict = access.Verdict{Reason: reason}
-		out := AnswerEnvoy(&Call{}, r, &names, &o)
+		out := answered(t, &Call{}, r, &names, &o)
 		entry := reason.Entry()
 		if code := codes.Code(out.GetStatus().GetCode()); code == codes.OK || out.GetDeniedResponse() == nil {
 			t.Fatalf("%s is let through: %v", entry.Name, out)

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"strconv"
@@ -8,28 +9,45 @@ import (
 	"time"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
-	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
-	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
-	rpcstatus "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/protobuf/types/known/structpb"
+	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/keystile/keystile/server/access"
+	"github.com/keystile/keystile/server/rest"
 )
 
-// AnswerEnvoy words a decided call as Envoy's ext_authz gRPC service takes it. The
-// status code alone decides there, and zero lets through: the answer is made from
-// a verdict that allows, or is a refusal.
-func AnswerEnvoy(call *Call, r *Reply, names *Names, o *Options) *authv3.CheckResponse {
-	out := &authv3.CheckResponse{DynamicMetadata: dynamicMetadata(r)}
-	if !r.Verdict.Allowed() {
-		out.Status = &rpcstatus.Status{Code: int32(refusalCode(r.Verdict.Reason))} //nolint:gosec // codes are small
-		out.HttpResponse = &authv3.CheckResponse_DeniedResponse{DeniedResponse: denied(r, names)}
-		return out
+// errNoText is what an answer ends in that can't be told.
+var errNoText = errors.New("the answer holds text that is no UTF-8")
+
+// AnswerEnvoy words a decided call as Envoy's ext_authz gRPC service takes it: an
+// encoded envoy.service.auth.v3.CheckResponse. The status code alone decides there,
+// and zero lets through: the answer is made from a verdict that allows, or is a
+// refusal. An error is neither.
+func AnswerEnvoy(call *Call, r *Reply, names *Names, o *Options) ([]byte, error) {
+	var room [mostFacts]entry
+	facts := factsOf(r, room[:0])
+	var d draft
+	if r.Verdict.Allowed() {
+		identity := r.identity(names)
+		d.out = make([]byte, 0, names.room+sizeOf(facts, &identity)+len(call.Cookies))
+		d.status(codes.OK)
+		response := d.begin(3)
+		d.allowed(call, r, &identity, names, o)
+		d.end(response)
+	} else {
+		p := r.problem(r.status())
+		body, status := p.JSON()
+		d.out = make([]byte, 0, names.room+sizeOf(facts, nil)+len(body))
+		d.status(refusalCode(r.Verdict.Reason))
+		response := d.begin(2)
+		d.denied(r, &p, body, status, names)
+		d.end(response)
 	}
-	out.Status = &rpcstatus.Status{Code: int32(codes.OK)}
-	out.HttpResponse = &authv3.CheckResponse_OkResponse{OkResponse: allowed(call, r, names, o)}
-	return out
+	d.metadata(facts)
+	if d.broken {
+		return nil, errNoText
+	}
+	return d.out, nil
 }
 
 // refusalCode is the code of a reason's row in the table. Whatever that says, it
@@ -42,117 +60,95 @@ func refusalCode(reason access.Reason) codes.Code {
 	return code
 }
 
-func allowed(call *Call, r *Reply, names *Names, o *Options) *authv3.OkHttpResponse {
-	out := &authv3.OkHttpResponse{}
-	set := newHeaders(len(names.lower) + 1)
-	for i, h := range r.identity(names) {
-		set.overwrite(names.lower[i], h.Value)
-	}
-	out.HeadersToRemove = make([]string, 0, 3+len(names.underscored)+len(call.Forged))
-	out.HeadersToRemove = append(out.HeadersToRemove, call.Carriers.headers()...)
-	if call.Carriers.Has(InCookie) {
-		if call.Cookies == "" {
-			out.HeadersToRemove = append(out.HeadersToRemove, headerCookie)
-		} else {
-			set.overwrite(headerCookie, call.Cookies)
-		}
-	}
-	if call.Carriers.Has(InQuery) {
-		out.QueryParametersToRemove = []string{o.CredentialQuery}
-	}
-	out.HeadersToRemove = appendForged(out.HeadersToRemove, call, names)
-	out.Headers = set.list
-	for _, h := range r.lifecycle() {
-		out.ResponseHeadersToAdd = append(out.ResponseHeadersToAdd, overwrite(strings.ToLower(h.Name), h.Value))
-	}
-	return out
+// status writes a google.rpc.Status. A zero is written, too.
+func (d *draft) status(code codes.Code) {
+	status := d.begin(1)
+	d.number(1, uint64(code))
+	d.end(status)
 }
 
-// appendForged names the client's headers that an upstream could take for identity
-// headers, but for those that are overwritten. The commonest other spelling is
-// named in any case, as Envoy may have been told not to show all headers.
-func appendForged(out []string, call *Call, names *Names) []string {
-	out = append(out, names.underscored[:]...)
+// allowed writes an OkHttpResponse.
+func (d *draft) allowed(call *Call, r *Reply, identity *[6]Header, names *Names, o *Options) {
+	const headers, headersToRemove, responseHeadersToAdd, queryParametersToRemove = 2, 5, 6, 8
+	for i := range identity {
+		d.overwrite(headers, names.lower[i], identity[i].Value)
+	}
+	for _, name := range call.Carriers.headers() {
+		d.text(headersToRemove, name)
+	}
+	switch {
+	case !call.Carriers.Has(InCookie):
+	case call.Cookies == "":
+		d.text(headersToRemove, headerCookie)
+	default:
+		d.overwrite(headers, headerCookie, call.Cookies)
+	}
+	// The commonest other spelling is named in any case, as Envoy may have been told
+	// not to show all headers.
+	for i := range names.underscored {
+		d.text(headersToRemove, names.underscored[i])
+	}
+	for _, name := range forged(call, names) {
+		d.text(headersToRemove, name)
+	}
+	if call.Carriers.Has(InQuery) {
+		d.text(queryParametersToRemove, o.CredentialQuery)
+	}
+	for _, h := range r.lifecycle() {
+		d.overwrite(responseHeadersToAdd, strings.ToLower(h.Name), h.Value)
+	}
+}
+
+// forged names the client's headers that an upstream could take for identity
+// headers, but for those that are overwritten or removed anyway.
+func forged(call *Call, names *Names) []string {
+	if len(call.Forged) == 0 {
+		return nil
+	}
+	out := make([]string, 0, len(call.Forged))
 	for _, name := range call.Forged {
 		name = strings.ToLower(name)
-		if !slices.Contains(names.lower[:], name) && !slices.Contains(out, name) {
+		if !slices.Contains(names.lower[:], name) && !slices.Contains(names.underscored[:], name) {
 			out = append(out, name)
 		}
 	}
-	return out
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
-// headers makes many headers with few allocations.
-type headers struct {
-	list    []*corev3.HeaderValueOption
-	options []corev3.HeaderValueOption
-	values  []corev3.HeaderValue
-}
-
-func newHeaders(most int) *headers {
-	return &headers{
-		make([]*corev3.HeaderValueOption, 0, most), make([]corev3.HeaderValueOption, most), make([]corev3.HeaderValue, most),
+// overwrite writes a HeaderValueOption that sets a header in place of the client's
+// own, be it to nothing. append stays unset, as releases of Envoy that don't know
+// append_action go by it.
+func (d *draft) overwrite(field protowire.Number, name, value string) {
+	option := d.begin(field)
+	header := d.begin(1)
+	d.text(1, name)
+	if value != "" {
+		d.text(2, value)
 	}
+	d.end(header)
+	d.number(3, uint64(corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD))
+	// keep_empty_value
+	d.number(4, 1)
+	d.end(option)
 }
 
-// overwrite adds a header that is set in place of the client's own.
-func (h *headers) overwrite(name, value string) {
-	i := len(h.list)
-	v, o := &h.values[i], &h.options[i]
-	v.Key, v.Value = name, value
-	o.Header, o.AppendAction, o.KeepEmptyValue = v, corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD, true
-	h.list = append(h.list, o)
-}
-
-// overwrite sets a header in place of the client's own. append stays unset, as
-// releases of Envoy that don't know append_action go by it.
-func overwrite(name, value string) *corev3.HeaderValueOption {
-	return &corev3.HeaderValueOption{
-		Header:         &corev3.HeaderValue{Key: name, Value: value},
-		AppendAction:   corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD,
-		KeepEmptyValue: true,
-	}
-}
-
-func denied(r *Reply, names *Names) *authv3.DeniedHttpResponse {
-	p := r.problem(r.status())
-	body, status := p.JSON()
-	out := &authv3.DeniedHttpResponse{
-		Status: &typev3.HttpStatus{Code: typev3.StatusCode(status)}, //nolint:gosec // a status of the table
-		Body:   string(body),
-		Headers: []*corev3.HeaderValueOption{
-			overwrite("content-type", "application/problem+json"),
-			overwrite("cache-control", "no-store"),
-			overwrite(strings.ToLower(HeaderReason), p.Reason),
-			overwrite(strings.ToLower(names.Decision), r.DecisionID),
-		},
-	}
+// denied writes a DeniedHttpResponse.
+func (d *draft) denied(r *Reply, p *rest.Problem, body []byte, status int, names *Names) {
+	const headers = 2
+	code := d.begin(1)
+	d.number(1, uint64(status)) //nolint:gosec // a status of the table
+	d.end(code)
+	d.overwrite(headers, "content-type", "application/problem+json")
+	d.overwrite(headers, "cache-control", "no-store")
+	d.overwrite(headers, strings.ToLower(HeaderReason), p.Reason)
+	d.overwrite(headers, strings.ToLower(names.Decision), r.DecisionID)
 	if status == http.StatusUnauthorized {
-		out.Headers = append(out.Headers, overwrite("www-authenticate", p.Challenge()))
+		d.overwrite(headers, "www-authenticate", p.Challenge())
 	}
 	if r.RetryAfter > 0 {
 		seconds := max(1, int64((r.RetryAfter+time.Second-1)/time.Second))
-		out.Headers = append(out.Headers, overwrite("retry-after", strconv.FormatInt(seconds, 10)))
+		d.overwrite(headers, "retry-after", strconv.FormatInt(seconds, 10))
 	}
-	return out
-}
-
-// dynamicMetadata is for Envoy's access log and its later filters. Of a refused
-// call it holds ids alone, and none when the key is not known.
-func dynamicMetadata(r *Reply) *structpb.Struct {
-	fields := map[string]*structpb.Value{
-		"reason":      structpb.NewStringValue(r.Verdict.Reason.String()),
-		"decision_id": structpb.NewStringValue(r.DecisionID),
-	}
-	if r.Grant != nil && r.Grant.Key != nil && r.Verdict.Reason.Identified() {
-		fields["tenant"] = structpb.NewStringValue(r.Grant.Key.TenantID)
-		fields["user"] = structpb.NewStringValue(r.Grant.Key.UserID)
-		fields["key_id"] = structpb.NewStringValue(r.Grant.Key.ID)
-	}
-	if r.Grant != nil && r.Grant.Target.API != nil && r.Verdict.Reason.Identified() && r.Verdict.Reason != access.RequestMalformed {
-		fields["api_tenant"] = structpb.NewStringValue(r.Grant.Target.API.TenantID)
-		fields["api"] = structpb.NewStringValue(r.Grant.Target.API.ID)
-		fields["route"] = structpb.NewStringValue(r.Grant.Target.Pattern)
-	}
-	return &structpb.Struct{Fields: fields}
+	d.text(3, string(body))
 }

@@ -33,6 +33,8 @@ type Names struct {
 	// prefix is what forged ones begin with, in lower case with every separator
 	// as '-'.
 	prefix string
+	// room is what an answer to Envoy takes for the names.
+	room int
 }
 
 // Names gives the identity headers' names.
@@ -43,12 +45,13 @@ func (o *Options) Names() Names {
 	}
 	n := Names{
 		Tenant: p + "Tenant", User: p + "User", Key: p + "Key", Roles: p + "Roles", API: p + "Api", Decision: p + "Decision",
-		prefix: strings.Map(plainer, p),
+		prefix: strings.Map(plainer, p), room: answerRoom,
 	}
 	for i, name := range n.all() {
 		n.canonical[i] = http.CanonicalHeaderKey(name)
 		n.lower[i] = strings.ToLower(name)
 		n.underscored[i] = strings.ReplaceAll(n.lower[i], "-", "_")
+		n.room += headerRoom + 2*len(name)
 	}
 	return n
 }

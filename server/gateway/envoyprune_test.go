@@ -58,19 +58,15 @@ func when(yes bool, p place) place {
 	return drop
 }
 
-// Prune gives an encoded CheckRequest without what ReadEnvoy does not look at, so
-// that decoding it costs less: Envoy sends all of a client's headers. What can't be
-// walked through is given back as it is, for the decoder to judge.
-func Prune(wire []byte, names *Names) []byte {
-	out, ok := prune(make([]byte, 0, min(len(wire), pruned)), wire, inCheckRequest, names)
+// pruned gives an encoded CheckRequest without what ReadEnvoy does not look at. What
+// can't be walked through is given back as it is, for the decoder to judge.
+func pruned(wire []byte, names *Names) []byte {
+	out, ok := prune(nil, wire, inCheckRequest, names)
 	if !ok {
 		return wire
 	}
 	return out
 }
-
-// pruned is how long most requests are at the most when pruned.
-const pruned = 512
 
 // lengthRoom is how many bytes the length of a message takes whose end is not known
 // when it is begun: a varint may be longer than it has to be.
@@ -79,7 +75,7 @@ const lengthRoom = 5
 func prune(out, wire []byte, p place, names *Names) ([]byte, bool) {
 	for len(wire) > 0 {
 		field, kind, n := protowire.ConsumeTag(wire)
-		if n < 0 {
+		if n < 0 || field > protowire.MaxValidNumber {
 			return nil, false
 		}
 		size := protowire.ConsumeFieldValue(field, kind, wire[n:])
@@ -141,7 +137,7 @@ func useful(entry []byte, names *Names) bool {
 		}
 	}
 	text := string(name)
-	return slices.ContainsFunc(looked[:], func(h string) bool { return len(h) == len(text) && strings.EqualFold(h, text) }) || names.Forges(text)
+	return slices.ContainsFunc(looked[:], func(h string) bool { return strings.EqualFold(h, text) }) || names.Forges(text)
 }
 
 // looked are the headers that ReadEnvoy looks at, in the map.
