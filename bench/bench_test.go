@@ -54,7 +54,7 @@ func TestCompare(t *testing.T) {
 	if err := json.Unmarshal(out.Bytes(), &found); err != nil {
 		t.Fatal(err)
 	}
-	for name, connections := range map[string]int{"checkkey": 2, "extauthz": 2, "authrequest": 8} {
+	for name, connections := range map[string]int{"checkkey": 2, "checkkeys": 2, "extauthz": 2, "authrequest": 8} {
 		r := found[name]
 		if r == nil {
 			t.Errorf("%s is missing: %s", name, out.String())
@@ -249,7 +249,7 @@ func TestPairsNamed(t *testing.T) {
 	if err != nil || len(chosen) != 2 || chosen[0].name != "authrequest" || chosen[1].name != "checkkey" {
 		t.Errorf("got %v, %v", chosen, err)
 	}
-	if all, err := pairsNamed(allPairs()); err != nil || len(all) != 3 {
+	if all, err := pairsNamed(allPairs()); err != nil || len(all) != 4 {
 		t.Errorf("the default: got %d pairs, %v", len(all), err)
 	}
 	for _, bad := range []string{"", "checkkey,", "checkkey,checkkey", "grpc"} {

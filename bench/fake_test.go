@@ -80,6 +80,18 @@ func (fake) CheckKey(_ context.Context, r *keystilev1.CheckKeyRequest) (*keystil
 	return &keystilev1.CheckKeyResponse{Reason: keystilev1.Verdict_KEY_NOT_FOUND}, nil
 }
 
+func (f fake) CheckKeys(ctx context.Context, r *keystilev1.CheckKeysRequest) (*keystilev1.CheckKeysResponse, error) {
+	out := &keystilev1.CheckKeysResponse{}
+	for _, check := range r.GetChecks() {
+		one, err := f.CheckKey(ctx, check)
+		if err != nil {
+			return nil, err
+		}
+		out.Results = append(out.Results, one)
+	}
+	return out, nil
+}
+
 func (fake) Check(_ context.Context, r *authv3.CheckRequest) (*authv3.CheckResponse, error) {
 	switch r.GetAttributes().GetRequest().GetHttp().GetHeaders()["authorization"] {
 	case "Bearer " + fakeSecret:

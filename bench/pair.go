@@ -29,7 +29,7 @@ type pair struct {
 type exchange struct{ request, answer []byte }
 
 // pairs lists all comparisons.
-func pairs() []pair { return []pair{checkKey(), extAuthz(), authRequest()} }
+func pairs() []pair { return []pair{checkKey(), checkKeys(), extAuthz(), authRequest()} }
 
 // allPairs names all comparisons, as a flag does.
 func allPairs() string {
