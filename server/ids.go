@@ -78,14 +78,13 @@ func (i *ids) draw() (string, error) {
 	for n := range idBatch {
 		text = append(text, i.prefix...)
 		from := drawn[n*idRandom:]
-		for at := range idLen {
-			// Five bits each, which lie in two bytes at the most.
-			bit := 5 * at
-			two := uint(from[bit/8])
-			if bit/8+1 < idRandom {
-				two |= uint(from[bit/8+1]) << 8
+		bits, left := uint64(0), 0
+		for range idLen {
+			if left < 5 {
+				bits, left, from = bits|uint64(from[0])<<left, left+8, from[1:]
 			}
-			text = append(text, idAlphabet[two>>(bit%8)%32])
+			text = append(text, idAlphabet[bits%32])
+			bits, left = bits>>5, left-5
 		}
 	}
 	return string(text), nil

@@ -74,15 +74,22 @@ func Reserved(permission string) bool { return strings.HasPrefix(permission, res
 // ValidPermission tells whether text names one permission: dotted parts of
 // letters, digits, '_' and '-', at most 128 bytes.
 func ValidPermission(text string) bool {
-	if text == "" || len(text) > 128 {
+	if len(text) > 128 {
 		return false
 	}
-	for part := range strings.SplitSeq(text, ".") {
-		if part == "" || strings.IndexFunc(part, func(c rune) bool { return !partRune(c) }) >= 0 {
+	// A part ends at a dot, and at the end; none is empty.
+	empty := true
+	for i := range len(text) {
+		switch c := text[i]; {
+		case partByte(c):
+			empty = false
+		case c == '.' && !empty:
+			empty = true
+		default:
 			return false
 		}
 	}
-	return true
+	return !empty
 }
 
 // ValidPattern tells whether text is a permission or a wildcard over some: "*",
@@ -94,7 +101,7 @@ func ValidPattern(text string) bool {
 	return ValidPermission(strings.TrimSuffix(text, ".*")) && len(text) <= 128
 }
 
-func partRune(c rune) bool {
+func partByte(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '-'
 }
 
