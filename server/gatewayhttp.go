@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"strings"
 	"time"
 
@@ -35,7 +34,7 @@ func NewGatewayDoors(service *Service) *GatewayDoors {
 }
 
 // reader reads the question of one kind of gateway.
-type reader func(r *http.Request, o *gateway.Options) (gateway.Call, error)
+type reader func(q *gateway.Question, o *gateway.Options) (gateway.Call, error)
 
 // doorOf tells the doors apart by the request target as it was written.
 func doorOf(target string) (name string, read reader) {
@@ -51,111 +50,85 @@ func doorOf(target string) (name string, read reader) {
 	return "", nil
 }
 
-// Serves tells whether a request is for one of these doors.
-func (g *GatewayDoors) Serves(r *http.Request) bool {
-	_, read := doorOf(r.RequestURI)
+// Serves tells whether requests for that target, as it was written, are for one of
+// these doors.
+func (g *GatewayDoors) Serves(target string) bool {
+	_, read := doorOf(target)
 	return read != nil
 }
 
-// ServeHTTP answers one question.
+// ServeHTTP answers one question that net/http has read.
 func (g *GatewayDoors) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s := g.service
-	door, read := doorOf(r.RequestURI)
-	info := &callInfo{method: door, door: door}
-	answer := &begun{ResponseWriter: w}
-	defer func() { //nolint:contextcheck // it hands the request on, and its context with it
-		if !s.caught(r.Context(), door, recover()) {
-			return
+	q := gateway.QuestionOf(r)
+	var a gateway.HTTPAnswer
+	g.Answer(r.Context(), &q, &a)
+	a.Write(w)
+}
+
+// Answer answers one question; a is to be empty. Nothing of an answer is sent
+// before all of it is known, so that whatever goes wrong ends in one that says so.
+func (g *GatewayDoors) Answer(ctx context.Context, q *gateway.Question, a *gateway.HTTPAnswer) {
+	door, read := doorOf(q.Target)
+	defer func() {
+		if g.service.caught(ctx, door, recover()) {
+			g.undecided(ctx, a, door, errPanicked)
 		}
-		if answer.yes {
-			// Half an answer must not look like a whole one.
-			panic(http.ErrAbortHandler)
-		}
-		g.undecided(answer, r, info, errPanicked)
 	}()
-	if err := g.answer(answer, r, info, read); err != nil {
-		g.undecided(answer, r, info, err)
+	if err := g.decide(ctx, q, a, door, read); err != nil {
+		g.undecided(ctx, a, door, err)
 	}
 }
 
-func (g *GatewayDoors) answer(w http.ResponseWriter, r *http.Request, info *callInfo, read reader) error {
+func (g *GatewayDoors) decide(ctx context.Context, q *gateway.Question, a *gateway.HTTPAnswer, door string, read reader) error {
 	s := g.service
 	if read == nil {
 		return misconfigured("there is no door at this path")
 	}
-	counted := s.metrics.doors[info.door]
+	counted := s.metrics.doors[door]
 	timed := counted.sampled()
 	var began time.Time
 	if timed {
 		began = s.now()
 	}
-	caller, err := g.caller(r)
+	caller, err := s.gatewayMayAsk(ctx, gateway.ReadCaller(q.Headers), q.Peer, q.Verified)
 	if err != nil {
 		return err
 	}
-	call, err := read(r, &s.gateway)
+	call, err := read(q, &s.gateway)
 	if err != nil {
 		return err //nolint:wrapcheck // undecided reads it
 	}
 	answer := s.newAnswer()
 	defer s.release(answer)
-	reply, err := s.askFor(r.Context(), &caller, info.door, &call, answer)
+	reply, err := s.askFor(ctx, &caller, door, &call, answer)
 	if err != nil {
 		return err
 	}
-	if info.door == doorExtAuthz && reply.Verdict.Allowed() {
-		gateway.RemoveUpstream(w, &call)
+	gateway.AnswerHTTP(a, &call, &reply, &g.names)
+	if door == doorExtAuthz && reply.Verdict.Allowed() {
+		gateway.RemoveUpstream(a, &call)
 	}
 	if timed {
 		counted.duration.Observe(s.now().Sub(began).Seconds())
 	}
 	counted.calls.Inc()
-	gateway.WriteHTTP(w, &call, &reply, &g.names)
 	return nil
-}
-
-// caller finds out which gateway asks, where that matters.
-func (g *GatewayDoors) caller(r *http.Request) (Caller, error) {
-	var source netip.Addr
-	if peer, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
-		source = peer.Addr().Unmap().WithZone("")
-	}
-	verified := r.TLS != nil && len(r.TLS.VerifiedChains) > 0
-	return g.service.gatewayMayAsk(r.Context(), gateway.ReadCaller(r.Header), source, verified)
 }
 
 // undecided answers that nothing was decided, and says why in the log: what the
 // gateway makes of the answer may show nobody anything.
-func (g *GatewayDoors) undecided(w http.ResponseWriter, r *http.Request, info *callInfo, err error) {
+func (g *GatewayDoors) undecided(ctx context.Context, a *gateway.HTTPAnswer, door string, err error) {
 	s := g.service
-	info.requestID = s.newRequestID()
+	info := &callInfo{method: door, door: door, requestID: s.newRequestID()}
 	fault := undecided(err)
-	s.metrics.undecided.WithLabelValues(info.door).Inc()
-	s.metrics.calls.WithLabelValues(info.door, info.method, codes.Unavailable.String()).Inc()
-	s.logUndecided(r.Context(), info, fault)
-	gateway.WriteUndecided(w, rest.ProblemOf(fault.status(info.requestID)))
+	s.metrics.undecided.WithLabelValues(door).Inc()
+	s.metrics.calls.WithLabelValues(door, door, codes.Unavailable.String()).Inc()
+	s.logUndecided(ctx, info, fault)
+	gateway.AnswerUndecided(a, rest.ProblemOf(fault.status(info.requestID)))
 }
 
 func (s *Service) logUndecided(ctx context.Context, info *callInfo, fault *Fault) {
 	s.log.LogAttrs(ctx, slog.LevelError, "nothing was decided",
 		slog.String("request_id", info.requestID), slog.String("door", info.door), slog.String("reason", fault.Reason),
 		slog.String("message", fault.Message), slog.String("remedy", fault.Remedy), slog.Any("cause", fault.cause))
-}
-
-// begun is a ResponseWriter that knows whether the answer has begun.
-type begun struct {
-	http.ResponseWriter
-	yes bool
-}
-
-// WriteHeader begins the answer.
-func (b *begun) WriteHeader(code int) {
-	b.yes = true
-	b.ResponseWriter.WriteHeader(code)
-}
-
-// Write sends a part of the body.
-func (b *begun) Write(data []byte) (int, error) {
-	b.yes = true
-	return b.ResponseWriter.Write(data) //nolint:wrapcheck // it is the writer's own
 }

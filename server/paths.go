@@ -10,7 +10,7 @@ import (
 // they have to judge.
 func Paths(gateways *GatewayDoors, api, docs http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if gateways.Serves(r) {
+		if gateways.Serves(r.RequestURI) {
 			gateways.ServeHTTP(w, r)
 			return
 		}

@@ -15,14 +15,24 @@ import (
 )
 
 // arrived reads a request as net/http does, from its text without the last lines.
-func arrived(t testing.TB, text string) *http.Request {
+func arrived(t testing.TB, text string) *Question {
 	t.Helper()
 	r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(strings.ReplaceAll(text, "\n", "\r\n") + "\r\n\r\n")))
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.RemoteAddr = "127.0.0.1:4711"
-	return r
+	q := QuestionOf(r)
+	return &q
+}
+
+// written is what a gateway gets for a reply.
+func written(call *Call, r *Reply, names *Names) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	var a HTTPAnswer
+	AnswerHTTP(&a, call, r, names)
+	a.Write(w)
+	return w
 }
 
 func TestReadExtAuthz(t *testing.T) {
@@ -95,8 +105,7 @@ func TestReadHTTPClient(t *testing.T) {
 
 func TestWriteHTTPAllowed(t *testing.T) {
 	names := (&Options{}).Names()
-	w := httptest.NewRecorder()
-	WriteHTTP(w, &Call{}, good(), &names)
+	w := written(&Call{}, good(), &names)
 	for name, want := range map[string]string{
 		"X-Keystile-Tenant": "acme", "X-Keystile-User": "ada", "X-Keystile-Key": "key_1", "X-Keystile-Roles": "admin,auditor",
 		"X-Keystile-Api": "orders", "X-Keystile-Decision": "dec_1", "Deprecation": "@1000", "Sunset": "Thu, 01 Jan 1970 00:33:20 GMT",
@@ -108,8 +117,7 @@ func TestWriteHTTPAllowed(t *testing.T) {
 	if w.Code != 200 || w.Body.Len() != 0 {
 		t.Errorf("got %d and %q", w.Code, w.Body)
 	}
-	w = httptest.NewRecorder()
-	WriteHTTP(w, &Call{}, &Reply{Verdict: access.Verdict{Reason: access.Allowed}, Grant: &access.Grant{}, DecisionID: "dec_1"}, &names)
+	w = written(&Call{}, &Reply{Verdict: access.Verdict{Reason: access.Allowed}, Grant: &access.Grant{}, DecisionID: "dec_1"}, &names)
 	if values, ok := w.Header()["X-Keystile-User"]; !ok || values[0] != "" {
 		t.Errorf("without a caller: %v", w.Header())
 	}
@@ -121,10 +129,9 @@ func TestWriteHTTPRefused(t *testing.T) {
 		if e.Reason == access.Allowed {
 			continue
 		}
-		w := httptest.NewRecorder()
 		r := good()
 		r.Verdict, r.RetryAfter = access.Verdict{Reason: e.Reason}, 1500*time.Millisecond
-		WriteHTTP(w, &Call{}, r, &names)
+		w := written(&Call{}, r, &names)
 		var body struct{ Reason, Remedy, Detail, Type, DecisionID string }
 		if err := json.Unmarshal(w.Body.Bytes(), &body); err != nil || w.Code != e.HTTPStatus || body.Reason != e.Name || body.DecisionID != "dec_1" || body.Remedy == "" || body.Type == "" {
 			t.Errorf("%s: %d %s", e.Name, w.Code, w.Body)
@@ -138,9 +145,16 @@ func TestWriteHTTPRefused(t *testing.T) {
 func TestUndecidedIsNeverAnAnswer(t *testing.T) {
 	w := httptest.NewRecorder()
 	problem := (&Reply{}).problem(200)
-	WriteUndecided(w, problem)
-	if w.Code != 503 || !strings.Contains(w.Body.String(), `"status":503`) {
-		t.Errorf("got %d %s", w.Code, w.Body)
+	a := HTTPAnswer{Status: 200, Headers: []Header{{"X-Keystile-User", "ada"}}}
+	AnswerUndecided(&a, problem)
+	a.Write(w)
+	if w.Code != 503 || !strings.Contains(w.Body.String(), `"status":503`) || w.Header().Get("X-Keystile-User") != "" {
+		t.Errorf("got %d %v %s", w.Code, w.Header(), w.Body)
+	}
+	w = httptest.NewRecorder()
+	(&HTTPAnswer{}).Write(w)
+	if w.Code != 503 {
+		t.Errorf("the zero answer: got %d", w.Code)
 	}
 }
 

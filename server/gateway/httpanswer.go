@@ -18,40 +18,73 @@ const (
 	headerRemove = "X-Envoy-Auth-Headers-To-Remove"
 )
 
-// WriteHTTP answers a gateway that asked over HTTP: 200 lets through, and nothing
-// else does. Envoy's HTTP service takes 200 alone, never 204.
-func WriteHTTP(w http.ResponseWriter, call *Call, r *Reply, names *Names) {
-	h := w.Header()
+// HTTPAnswer is what a gateway that asked over HTTP is told, whoever writes it on
+// the connection. The zero HTTPAnswer says that nothing was decided.
+type HTTPAnswer struct {
+	// Status is the HTTP status; 0 is 503.
+	Status int
+	// Headers are all but those that every answer has, Date and Content-Length, with
+	// names as net/http writes them, each once.
+	Headers []Header
+	Body    []byte
+}
+
+// AnswerHTTP words a decided call for a gateway that asked over HTTP: 200 lets
+// through, and nothing else does. Envoy's HTTP service takes 200 alone, never 204.
+func AnswerHTTP(a *HTTPAnswer, call *Call, r *Reply, names *Names) {
 	if !r.Verdict.Allowed() {
-		writeRefusal(w, call, r, names)
+		a.refuse(call, r, names)
 		return
 	}
 	identity := r.identity(names)
-	values := make([]string, len(identity)+2)
-	set := func(i int, name, value string) {
-		values[i] = value
-		h[name] = values[i : i+1 : i+1]
-	}
 	for i := range identity {
-		set(i, names.canonical[i], identity[i].Value)
+		a.add(names.canonical[i], identity[i].Value)
 	}
-	set(len(identity), "Cache-Control", "no-store")
-	set(len(identity)+1, "Content-Length", "0")
-	for _, header := range r.lifecycle() {
-		h[header.Name] = []string{header.Value}
-	}
-	w.WriteHeader(http.StatusOK)
+	a.add("Cache-Control", "no-store")
+	a.Headers = append(a.Headers, r.lifecycle()...)
+	a.Status = http.StatusOK
 }
 
-func writeRefusal(w http.ResponseWriter, call *Call, r *Reply, names *Names) {
+func (a *HTTPAnswer) refuse(call *Call, r *Reply, names *Names) {
 	status := call.Binding.statusFor(r.status())
 	if status != r.status() {
-		w.Header().Set(HeaderStatus, strconv.Itoa(r.status()))
+		a.add(HeaderStatus, strconv.Itoa(r.status()))
 	}
 	p := r.problem(status)
-	w.Header().Set(HeaderReason, p.Reason)
-	w.Header().Set(names.Decision, r.DecisionID)
-	p.Write(w)
+	a.add(HeaderReason, p.Reason)
+	a.add(names.canonical[decisionName], r.DecisionID)
+	a.Body, a.Status = p.Answer(a.add)
+}
+
+func (a *HTTPAnswer) add(name, value string) {
+	a.Headers = append(a.Headers, Header{name, value})
+}
+
+// Reset empties the answer, and keeps its room.
+func (a *HTTPAnswer) Reset() { *a = HTTPAnswer{Headers: a.Headers[:0]} }
+
+// StatusCode is the status that is sent.
+func (a *HTTPAnswer) StatusCode() int {
+	if a.Status == 0 {
+		return http.StatusServiceUnavailable
+	}
+	return a.Status
+}
+
+// Write sends the answer by net/http.
+func (a *HTTPAnswer) Write(w http.ResponseWriter) {
+	h := w.Header()
+	values := make([]string, len(a.Headers))
+	for i := range a.Headers {
+		values[i] = a.Headers[i].Value
+		h[a.Headers[i].Name] = values[i : i+1 : i+1]
+	}
+	h["Content-Length"] = []string{strconv.Itoa(len(a.Body))}
+	w.WriteHeader(a.StatusCode())
+	if len(a.Body) > 0 {
+		// An error here means that the gateway is gone: there is nobody to tell.
+		_, _ = w.Write(a.Body) //nolint:gosec // JSON, and declared as such
+	}
 }
 
 // statusFor gives the status that a gateway is told in place of the one meant.
@@ -62,20 +95,21 @@ func (b *Binding) statusFor(meant int) int {
 	return meant
 }
 
-// WriteUndecided answers a gateway that nothing could be decided: 503, whatever
+// AnswerUndecided tells a gateway that nothing could be decided: 503, whatever
 // the problem's own status is, and never an answer that lets through.
-func WriteUndecided(w http.ResponseWriter, p rest.Problem) {
+func AnswerUndecided(a *HTTPAnswer, p rest.Problem) {
 	p.Status = http.StatusServiceUnavailable
 	p.Title = ""
-	w.Header().Set(HeaderReason, p.Reason)
-	p.Write(w)
+	a.Reset()
+	a.add(HeaderReason, p.Reason)
+	a.Body, a.Status = p.Answer(a.add)
 }
 
 // RemoveUpstream tells Envoy's HTTP service which of the client's headers must
 // not go on: those that held the credential, and a gateway's own key.
-func RemoveUpstream(w http.ResponseWriter, call *Call) {
+func RemoveUpstream(a *HTTPAnswer, call *Call) {
 	remove := append(call.Carriers.headers(), strings.ToLower(HeaderCaller))
-	w.Header().Set(headerRemove, strings.Join(remove, ", "))
+	a.add(headerRemove, strings.Join(remove, ", "))
 }
 
 // headers names the headers that held the credential alone. A cookie stands in

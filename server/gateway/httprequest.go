@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"net/http"
-	"net/netip"
 	"strings"
 
 	"github.com/keystile/keystile/server/access"
@@ -36,52 +35,52 @@ const (
 // ReadExtAuthz reads the question of Envoy's ext_authz HTTP service: the client's
 // own request without its body, its path behind ExtAuthzPath. Nothing can be set
 // here, as the query is the client's.
-func ReadExtAuthz(r *http.Request, o *Options) (Call, error) {
+func ReadExtAuthz(q *Question, o *Options) (Call, error) {
 	call := Call{Binding: Binding{Cost: 1}}
-	path, ok := strings.CutPrefix(r.RequestURI, ExtAuthzPath)
+	path, ok := strings.CutPrefix(q.Target, ExtAuthzPath)
 	if !ok {
 		return Call{}, misconfigured{"the path must begin with " + ExtAuthzPath}
 	}
-	call.HTTP = access.HTTPCall{Method: r.Method, Host: r.Host, Path: path}
-	call.client(r, o)
+	call.HTTP = access.HTTPCall{Method: q.Method, Host: q.Host, Path: path}
+	call.client(q, o)
 	return call, nil
 }
 
 // ReadForwardAuth reads the question of a gateway that forwards method, host and
 // URI in headers of its own, as Caddy, Traefik and HAProxy do.
-func ReadForwardAuth(r *http.Request, o *Options) (Call, error) {
-	host, given := single(r.Header, forwardedHost)
+func ReadForwardAuth(q *Question, o *Options) (Call, error) {
+	host, given := single(q.Headers, forwardedHost)
 	if !given {
 		return Call{}, misconfigured{"the gateway does not send " + forwardedHost}
 	}
-	return told(r, o, forwardedMethod, forwardedURI, host, false)
+	return told(q, o, forwardedMethod, forwardedURI, host, false)
 }
 
 // ReadAuthRequest reads the question of nginx's auth_request module, whose
 // configuration names the headers, and passes the client's Host on.
-func ReadAuthRequest(r *http.Request, o *Options) (Call, error) {
-	return told(r, o, originalMethod, originalURI, r.Host, true)
+func ReadAuthRequest(q *Question, o *Options) (Call, error) {
+	return told(q, o, originalMethod, originalURI, q.Host, true)
 }
 
 // told reads what a gateway tells of a request in headers. One that is missing
 // can only be missing in the gateway's configuration; one that is there twice is
 // a trick of the client's, and the request is then not readable.
-func told(r *http.Request, o *Options, methodHeader, uriHeader, host string, limitStatus bool) (Call, error) {
-	_, query, _ := strings.Cut(r.RequestURI, "?")
+func told(q *Question, o *Options, methodHeader, uriHeader, host string, limitStatus bool) (Call, error) {
+	_, query, _ := strings.Cut(q.Target, "?")
 	binding, err := readArguments(query, limitStatus)
 	if err != nil {
 		return Call{}, err
 	}
-	uri, given := single(r.Header, uriHeader)
+	uri, given := single(q.Headers, uriHeader)
 	if !given {
 		return Call{}, misconfigured{"the gateway does not send " + uriHeader}
 	}
-	method, given := single(r.Header, methodHeader)
+	method, given := single(q.Headers, methodHeader)
 	if !given {
 		return Call{}, misconfigured{"the gateway does not send " + methodHeader}
 	}
 	call := Call{Binding: binding, HTTP: access.HTTPCall{Method: method, Host: host, Path: uri}}
-	call.client(r, o)
+	call.client(q, o)
 	call.bind()
 	return call, nil
 }
@@ -91,8 +90,8 @@ func told(r *http.Request, o *Options, methodHeader, uriHeader, host string, lim
 const unreadable = " "
 
 // single gives a header's one value; given is false without any.
-func single(h http.Header, name string) (value string, given bool) {
-	values := h[name]
+func single(h Headers, name string) (value string, given bool) {
+	values := h.Values(name)
 	switch len(values) {
 	case 0:
 		return "", false
@@ -103,16 +102,16 @@ func single(h http.Header, name string) (value string, given bool) {
 }
 
 // client reads what the client itself has sent along.
-func (c *Call) client(r *http.Request, o *Options) {
+func (c *Call) client(q *Question, o *Options) {
 	var presented credential
-	for _, v := range r.Header["Authorization"] {
+	for _, v := range q.Headers.Values("Authorization") {
 		presented.authorization(v)
 	}
-	for _, v := range r.Header["X-Api-Key"] {
+	for _, v := range q.Headers.Values("X-Api-Key") {
 		presented.apiKey(v)
 	}
 	if o.CredentialCookie != "" {
-		for _, v := range r.Header["Cookie"] {
+		for _, v := range q.Headers.Values("Cookie") {
 			presented.cookie(v, o.CredentialCookie)
 		}
 	}
@@ -120,20 +119,20 @@ func (c *Call) client(r *http.Request, o *Options) {
 	c.Secret, c.Carriers = presented.secret(), presented.carriers
 
 	if c.HTTP.Method == http.MethodOptions {
-		p := preflight{origin: r.Header.Get(headerOrigin)}
-		for _, v := range r.Header["Access-Control-Request-Method"] {
+		var p preflight
+		if origins := q.Headers.Values("Origin"); len(origins) > 0 {
+			p.origin = origins[0]
+		}
+		for _, v := range q.Headers.Values("Access-Control-Request-Method") {
 			p.ask(v)
 		}
 		c.HTTP.Preflight = p.method()
 	}
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err == nil {
-		c.ClientIP = ClientAddress(peer.Addr(), r.Header[forwardedFor], o.TrustedProxies)
-	}
+	c.ClientIP = ClientAddress(q.Peer, q.Headers.Values(forwardedFor), o.TrustedProxies)
 }
 
 // ReadCaller gives the key that a gateway presents as its own.
-func ReadCaller(h http.Header) access.Secret {
+func ReadCaller(h Headers) access.Secret {
 	value, _ := single(h, HeaderCaller)
 	return access.ParseSecret(value)
 }

@@ -56,6 +56,9 @@ func (o *Options) Names() Names {
 	return n
 }
 
+// decisionName is the place of Decision among all names.
+const decisionName = 5
+
 // all gives the names in the order in which they are sent.
 func (n *Names) all() [6]string {
 	return [...]string{n.Tenant, n.User, n.Key, n.Roles, n.API, n.Decision}

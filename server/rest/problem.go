@@ -71,25 +71,32 @@ func WriteProblem(w http.ResponseWriter, requestID string, err error) {
 // Write sends the problem as the whole answer. Headers that w has already stay,
 // except those that would misdescribe this body.
 func (p *Problem) Write(w http.ResponseWriter) {
-	text, status := p.JSON()
 	h := w.Header()
 	for _, name := range []string{"Content-Encoding", "Etag", "Trailer", "Transfer-Encoding"} {
 		h.Del(name)
 	}
-	h.Set("Content-Type", "application/problem+json")
+	text, status := p.Answer(h.Set)
 	h.Set("Content-Length", strconv.Itoa(len(text)))
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
-	if status == http.StatusUnauthorized {
-		h.Set("WWW-Authenticate", p.Challenge())
-	}
-	if p.RetryAfter > 0 {
-		seconds := max(1, int64((p.RetryAfter+time.Second-1)/time.Second))
-		h.Set("Retry-After", strconv.FormatInt(seconds, 10))
-	}
 	w.WriteHeader(status)
 	// An error here means that the client is gone: there is nobody to tell.
 	_, _ = w.Write(text) //nolint:gosec // JSON, and declared as such
+}
+
+// Answer gives the body and the status of the problem's answer. Its headers, all
+// but Content-Length, go to set, with names as net/http writes them.
+func (p *Problem) Answer(set func(name, value string)) (body []byte, status int) {
+	body, status = p.JSON()
+	set("Content-Type", "application/problem+json")
+	set("Cache-Control", "no-store")
+	set("X-Content-Type-Options", "nosniff")
+	if status == http.StatusUnauthorized {
+		set("Www-Authenticate", p.Challenge())
+	}
+	if p.RetryAfter > 0 {
+		seconds := max(1, int64((p.RetryAfter+time.Second-1)/time.Second))
+		set("Retry-After", strconv.FormatInt(seconds, 10))
+	}
+	return body, status
 }
 
 // JSON gives the body of the answer and its status.
