@@ -76,6 +76,7 @@ func doors() []door {
 	return []door{
 		serviceDoor{}, grpcDoor{}, restDoor{}, envoyDoor{},
 		httpDoor{gateway.ForwardAuthPath}, httpDoor{gateway.AuthRequestPath}, httpDoor{gateway.ExtAuthzPath},
+		keptDoor{httpDoor{gateway.ForwardAuthPath}}, keptDoor{httpDoor{gateway.AuthRequestPath}}, keptDoor{httpDoor{gateway.ExtAuthzPath}},
 	}
 }
 

@@ -136,11 +136,17 @@ func (d httpDoor) tells(want told) told {
 
 func (d httpDoor) ask(t *testing.T, h *house, q asking) told {
 	t.Helper()
+	return d.through(t, h.raw, q)
+}
+
+// through asks by a way of sending a request's bytes.
+func (d httpDoor) through(t *testing.T, send func(request string) (*http.Response, []byte), q asking) told {
+	t.Helper()
 	full := atGateway(q)
 	if q.call == "" && d.path == gateway.ExtAuthzPath {
 		full.call = "GET shop.test /public/1"
 	}
-	resp, body := h.raw(d.request(full))
+	resp, body := send(d.request(full))
 	out := told{
 		Allowed: resp.StatusCode == http.StatusOK, Reason: resp.Header.Get(gateway.HeaderReason), HTTPStatus: resp.StatusCode,
 		Tenant: resp.Header.Get("X-Keystile-Tenant"), User: resp.Header.Get("X-Keystile-User"), Key: resp.Header.Get("X-Keystile-Key"),
@@ -191,10 +197,31 @@ func (d httpDoor) request(q asking) string {
 	return out.String() + "Connection: close\r\n\r\n"
 }
 
+// keptDoor asks as httpDoor does, on connections that are kept, of a listener that leaves nothing to net/http.
+type keptDoor struct{ httpDoor }
+
+func (d keptDoor) name() string { return "plain " + d.path }
+
+func (d keptDoor) ask(t *testing.T, h *house, q asking) told {
+	t.Helper()
+	return d.through(t, h.plainly, q)
+}
+
+// plainly sends a request as the gateways do that keep their connections.
+func (h *house) plainly(request string) (*http.Response, []byte) {
+	h.t.Helper()
+	return h.rawTo(h.plain, strings.Replace(request, "Connection: close\r\n", "", 1))
+}
+
 // raw sends a request's bytes as they are.
 func (h *house) raw(request string) (*http.Response, []byte) {
 	h.t.Helper()
-	conn, err := net.Dial("tcp", h.web.Listener.Addr().String())
+	return h.rawTo(h.web.Listener.Addr().String(), request)
+}
+
+func (h *house) rawTo(addr, request string) (*http.Response, []byte) {
+	h.t.Helper()
+	conn, err := net.Dial("tcp", addr)
 	if err != nil {
 		h.t.Fatal(err)
 	}

@@ -61,13 +61,13 @@ func (g *GatewayDoors) Serves(target string) bool {
 func (g *GatewayDoors) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	q := gateway.QuestionOf(r)
 	var a gateway.HTTPAnswer
-	g.Answer(r.Context(), &q, &a)
+	g.Ask(r.Context(), &q, &a)
 	a.Write(w)
 }
 
-// Answer answers one question; a is to be empty. Nothing of an answer is sent
+// Ask answers one question; a is to be empty. Nothing of an answer is sent
 // before all of it is known, so that whatever goes wrong ends in one that says so.
-func (g *GatewayDoors) Answer(ctx context.Context, q *gateway.Question, a *gateway.HTTPAnswer) {
+func (g *GatewayDoors) Ask(ctx context.Context, q *gateway.Question, a *gateway.HTTPAnswer) {
 	door, read := doorOf(q.Target)
 	defer func() {
 		if g.service.caught(ctx, door, recover()) {

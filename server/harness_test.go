@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"path/filepath"
@@ -23,6 +24,7 @@ import (
 	"github.com/keystile/keystile/server/access"
 	"github.com/keystile/keystile/server/gateway"
 	"github.com/keystile/keystile/server/mirror"
+	"github.com/keystile/keystile/server/plainhttp"
 	"github.com/keystile/keystile/server/rest"
 	"github.com/keystile/keystile/storage"
 	"github.com/keystile/keystile/storage/sqlstore"
@@ -64,6 +66,8 @@ type house struct {
 	log     *logBuffer
 	conn    *grpc.ClientConn
 	web     *httptest.Server
+	// plain is where the gateways' doors are served by plainhttp alone.
+	plain string
 	// root is the secret of the operator's first admin.
 	root string
 
@@ -156,6 +160,14 @@ func (h *house) open(log *slog.Logger, o houseOptions) {
 	h.web = httptest.NewUnstartedServer(nil)
 	h.web.Config = server.NewHTTP(server.Paths(server.NewGatewayDoors(h.service), api, api), log)
 	h.web.Start()
+	plain, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.plain = plain.Addr().String()
+	front := plainhttp.New(server.NewGatewayDoors(h.service), server.NewHTTP(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusTeapot)
+	}), log))
 	h.conn, err = grpc.NewClient(listener.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		h.t.Fatal(err)
@@ -163,6 +175,7 @@ func (h *house) open(log *slog.Logger, o houseOptions) {
 	ctx, stop := context.WithCancel(context.Background())
 	var work sync.WaitGroup
 	work.Go(func() { _ = g.Serve(listener) })
+	work.Go(func() { _ = front.Serve(plain) })
 	work.Go(func() { _ = inner.Serve(inside.Listener()) })
 	work.Go(func() { h.service.Run(ctx, time.Second) })
 	if !o.unsynced {
@@ -173,6 +186,7 @@ func (h *house) open(log *slog.Logger, o houseOptions) {
 	}
 	h.t.Cleanup(func() {
 		h.web.Close()
+		_ = front.Close()
 		_ = h.conn.Close()
 		_ = inside.Close()
 		g.Stop()

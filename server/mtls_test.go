@@ -59,9 +59,11 @@ func TestCheckAuthMTLSHoldsBehindAnyListener(t *testing.T) {
 		}
 	}
 	for _, path := range []string{gateway.ExtAuthzPath, gateway.ForwardAuthPath, gateway.AuthRequestPath} {
-		resp, _ := h.raw(httpDoor{path}.request(asking{secret: secret, call: "GET any.test /"}))
-		if resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get(gateway.HeaderReason) != "GATEWAY_REFUSED" {
-			t.Errorf("%s: status %d %s", path, resp.StatusCode, resp.Header.Get(gateway.HeaderReason))
+		for _, send := range []func(string) (*http.Response, []byte){h.raw, h.plainly} {
+			resp, _ := send(httpDoor{path}.request(asking{secret: secret, call: "GET any.test /"}))
+			if resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get(gateway.HeaderReason) != "GATEWAY_REFUSED" {
+				t.Errorf("%s: status %d %s", path, resp.StatusCode, resp.Header.Get(gateway.HeaderReason))
+			}
 		}
 	}
 	// A certificate says who asks about keys; who manages them says so by a key.

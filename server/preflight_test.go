@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 
@@ -70,16 +71,18 @@ func TestPreflight(t *testing.T) {
 		}
 		for _, path := range []string{gateway.ExtAuthzPath, gateway.ForwardAuthPath, gateway.AuthRequestPath} {
 			request := strings.Replace(httpDoor{path}.request(q), "Connection: close", extra+"Connection: close", 1)
-			resp, _ := h.raw(request)
-			got := resp.Header.Get(gateway.HeaderReason)
-			if resp.StatusCode == 200 {
-				got = "ALLOWED"
-				if values, ok := resp.Header["X-Keystile-User"]; !ok || c.key == "" && values[0] != "" {
-					t.Errorf("%s at %s: %v", c.name, path, resp.Header)
+			for _, send := range []func(string) (*http.Response, []byte){h.raw, h.plainly} {
+				resp, _ := send(request)
+				got := resp.Header.Get(gateway.HeaderReason)
+				if resp.StatusCode == 200 {
+					got = "ALLOWED"
+					if values, ok := resp.Header["X-Keystile-User"]; !ok || c.key == "" && values[0] != "" {
+						t.Errorf("%s at %s: %v", c.name, path, resp.Header)
+					}
 				}
-			}
-			if got != want {
-				t.Errorf("%s at %s: got %s, want %s", c.name, path, got, want)
+				if got != want {
+					t.Errorf("%s at %s: got %s, want %s", c.name, path, got, want)
+				}
 			}
 		}
 	}
@@ -108,9 +111,11 @@ func TestGatewayPresentsItsOwnKey(t *testing.T) {
 			"two":                     {strings.Replace(with(h.root), "Connection: close", gateway.HeaderCaller+": x\r\nConnection: close", 1), "GATEWAY_REFUSED", 503},
 			"its own, a bad client's": {strings.Replace(with(h.root), secret, other[:12], 1), "KEY_MALFORMED", 401},
 		} {
-			resp, body := h.raw(c.request)
-			if resp.StatusCode != c.status || resp.Header.Get(gateway.HeaderReason) != c.reason {
-				t.Errorf("%s, %s: got %d %s", path, name, resp.StatusCode, body)
+			for _, send := range []func(string) (*http.Response, []byte){h.raw, h.plainly} {
+				resp, body := send(c.request)
+				if resp.StatusCode != c.status || resp.Header.Get(gateway.HeaderReason) != c.reason {
+					t.Errorf("%s, %s: got %d %s", path, name, resp.StatusCode, body)
+				}
 			}
 		}
 	}

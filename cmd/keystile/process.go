@@ -22,6 +22,7 @@ import (
 	"github.com/keystile/keystile/server/apidoc"
 	"github.com/keystile/keystile/server/certs"
 	"github.com/keystile/keystile/server/mirror"
+	"github.com/keystile/keystile/server/plainhttp"
 	"github.com/keystile/keystile/server/rest"
 	"github.com/keystile/keystile/storage/sqlstore"
 )
@@ -51,7 +52,8 @@ type process struct {
 	inProcess *server.InProcess
 	// grpc serves the network, inner the REST facade.
 	grpc, inner *grpc.Server
-	http, ops   *http.Server
+	http        *plainhttp.Server
+	ops         *http.Server
 }
 
 func newProcess(ctx context.Context, c *ServeCmd, auth server.CheckAuth, log *slog.Logger, out io.Writer) (*process, error) {
@@ -133,10 +135,12 @@ func (p *process) doors(metrics prometheus.Gatherer) error {
 	if err != nil {
 		return fmt.Errorf("making the REST facade: %w", err)
 	}
-	p.http = server.NewHTTP(server.Paths(server.NewGatewayDoors(p.service), api, apidoc.Handler()), p.log)
+	gateways := server.NewGatewayDoors(p.service)
+	web := server.NewHTTP(server.Paths(gateways, api, apidoc.Handler()), p.log)
 	if p.certs != nil {
-		p.http.TLSConfig = p.certs.Config("h2", "http/1.1")
+		web.TLSConfig = p.certs.Config("h2", "http/1.1")
 	}
+	p.http = plainhttp.New(gateways, web)
 	p.ops = server.NewHTTP(server.NewOps(p.health, metrics), p.log)
 	return nil
 }

@@ -47,7 +47,7 @@ func (p *process) run(parent context.Context) (err error) {
 	}
 	serve("gRPC", func() error { return p.grpc.Serve(listeners[0]) })
 	serve("in-process gRPC", func() error { return p.inner.Serve(p.inProcess.Listener()) })
-	serve("HTTP", func() error { return p.serveHTTP(listeners[1]) })
+	serve("HTTP", func() error { return p.serveHTTP(listeners[1]) }) //nolint:contextcheck // calls end with the server
 	serve("operations", func() error { return p.ops.Serve(listeners[2]) })
 	if p.certs != nil {
 		work.Go(func() { p.certs.Run(background) })
@@ -161,8 +161,8 @@ func (p *process) secure(l []net.Listener) []net.Listener {
 }
 
 func (p *process) serveHTTP(l net.Listener) error {
-	if p.http.TLSConfig != nil {
-		return p.http.ServeTLS(l, "", "") //nolint:wrapcheck // serve says what it served
+	if p.certs != nil {
+		return p.http.ServeTLS(l) //nolint:wrapcheck // serve says what it served
 	}
 	return p.http.Serve(l) //nolint:wrapcheck // serve says what it served
 }

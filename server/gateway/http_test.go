@@ -145,7 +145,7 @@ func TestWriteHTTPRefused(t *testing.T) {
 func TestUndecidedIsNeverAnAnswer(t *testing.T) {
 	w := httptest.NewRecorder()
 	problem := (&Reply{}).problem(200)
-	a := HTTPAnswer{Status: 200, Headers: []Header{{"X-Keystile-User", "ada"}}}
+	a := HTTPAnswer{Status: 200, Headers: []Header{{Name: "X-Keystile-User", Value: "ada"}}}
 	AnswerUndecided(&a, problem)
 	a.Write(w)
 	if w.Code != 503 || !strings.Contains(w.Body.String(), `"status":503`) || w.Header().Get("X-Keystile-User") != "" {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/keystile/keystile/server/access"
+	"github.com/keystile/keystile/server/plainhttp"
 	"github.com/keystile/keystile/server/rest"
 )
 
@@ -24,7 +25,7 @@ type Reply struct {
 func (r *Reply) status() int { return r.Verdict.Reason.Entry().HTTPStatus }
 
 // Header is one header of an answer.
-type Header struct{ Name, Value string }
+type Header = plainhttp.Field
 
 // identity gives the headers that say who calls: all of them always, so that none
 // of a client's own gets past one that is left out. A preflight has no caller.
@@ -57,10 +58,10 @@ func (r *Reply) lifecycle() []Header {
 			continue
 		}
 		if api := r.Grant.Target.API; api != nil && !api.DeprecateTime.IsZero() {
-			out = append(out, Header{"Deprecation", "@" + strconv.FormatInt(api.DeprecateTime.Unix(), 10)})
+			out = append(out, Header{Name: "Deprecation", Value: "@" + strconv.FormatInt(api.DeprecateTime.Unix(), 10)})
 		}
 		if !w.Time.IsZero() {
-			out = append(out, Header{"Sunset", w.Time.UTC().Format(httpTime)})
+			out = append(out, Header{Name: "Sunset", Value: w.Time.UTC().Format(httpTime)})
 		}
 	}
 	return out
