@@ -104,10 +104,12 @@ func (k *KeyServer) decideAll(ctx context.Context, req *pb.CheckKeysRequest, tak
 		}
 		revision = max(revision, q.MinRevision)
 	}
+	var t tally
 	err := s.decideEach(ctx, batch.asked, revision, func(a *Answer) error {
-		s.metrics.check(k.door, a.Verdict.Reason)
+		t[a.Verdict.Reason]++
 		return take(a)
 	})
+	s.metrics.checked(k.door, &t)
 	if err != nil {
 		s.metrics.undecided.WithLabelValues(k.door).Inc()
 	}

@@ -38,7 +38,7 @@ func checkKeyHandler(usual grpc.MethodHandler) grpc.MethodHandler {
 		if !ok {
 			return usual(srv, ctx, decode, intercept)
 		}
-		counted := k.quickly(ctx)
+		counted := k.quickly(ctx, k.service.metrics.quickCheck)
 		if counted == nil {
 			return usual(srv, ctx, decode, intercept)
 		}
@@ -53,12 +53,12 @@ func checkKeyHandler(usual grpc.MethodHandler) grpc.MethodHandler {
 	}
 }
 
-// quickly gives the counters of a check that takes the quick way.
-func (k *KeyServer) quickly(ctx context.Context) *quickCalls {
+// quickly gives the counters of a check if it takes the quick way.
+func (k *KeyServer) quickly(ctx context.Context, counters *quickCalls) *quickCalls {
 	if k.door != doorGRPC || !k.service.quickOpen(ctx) {
 		return nil
 	}
-	return k.service.metrics.quickCheck
+	return counters
 }
 
 func (k *KeyServer) checkKey(ctx context.Context, req *pb.CheckKeyRequest) (any, error) {
@@ -75,21 +75,24 @@ func (k *KeyServer) checkKey(ctx context.Context, req *pb.CheckKeyRequest) (any,
 // usualAnswer is room for most answers.
 const usualAnswer = 512
 
-// checkKeysHandler serves CheckKeys.
+// checkKeysHandler serves CheckKeys, in the same two ways.
 func checkKeysHandler(srv any, ctx context.Context, //nolint:revive // gRPC has it in this order
 	decode func(any) error, intercept grpc.UnaryServerInterceptor) (any, error) {
+	k, ok := srv.(*KeyServer)
+	if !ok {
+		return nil, errPanicked
+	}
 	req := pb.CheckKeysRequestFromVTPool()
 	defer req.ReturnToVTPool()
 	if err := decode(req); err != nil {
 		return nil, err
 	}
-	handle := func(ctx context.Context, _ any) (any, error) {
-		k, ok := srv.(*KeyServer)
-		if !ok {
-			return nil, errPanicked
-		}
-		return k.checkKeys(ctx, req)
+	if counted := k.quickly(ctx, k.service.metrics.quickBatch); counted != nil {
+		return k.service.quick(ctx, pb.KeyService_CheckKeys_FullMethodName, counted, func(ctx context.Context) (any, error) {
+			return k.checkKeys(ctx, req)
+		})
 	}
+	handle := func(ctx context.Context, _ any) (any, error) { return k.checkKeys(ctx, req) }
 	return intercept(ctx, req, &grpc.UnaryServerInfo{Server: srv, FullMethod: pb.KeyService_CheckKeys_FullMethodName}, handle)
 }
 

@@ -30,7 +30,7 @@ type Metrics struct {
 	syncDuration    *prometheus.HistogramVec
 	unreadable      prometheus.Gauge
 
-	quickCheck, quickEnvoy *quickCalls
+	quickCheck, quickBatch, quickEnvoy *quickCalls
 	// doors are the counters of the doors over HTTP, by their names.
 	doors map[string]*quickCalls
 	// reasons are the counters of checks, found once.
@@ -45,7 +45,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Name: "keystile_calls_total", Help: "Calls by door, method and gRPC code.",
 		}, []string{"door", "method", "code"}),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "keystile_call_duration_seconds", Help: "How long calls took, by door and method; of single checks one in 64 is timed.", Buckets: quick,
+			Name: "keystile_call_duration_seconds", Help: "How long calls took, by door and method; of checks one in 64 is timed.", Buckets: quick,
 		}, []string{"door", "method"}),
 		inFlight: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "keystile_calls_in_flight", Help: "Calls under way, by door.",
@@ -79,6 +79,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		}),
 	}
 	m.quickCheck = m.newQuickCalls(doorGRPC, pb.KeyService_CheckKey_FullMethodName)
+	m.quickBatch = m.newQuickCalls(doorGRPC, pb.KeyService_CheckKeys_FullMethodName)
 	m.quickEnvoy = m.newQuickCalls(doorEnvoy, authv3.Authorization_Check_FullMethodName)
 	m.doors = make(map[string]*quickCalls)
 	for _, door := range []string{doorExtAuthz, doorForwardAuth, doorAuthRequest} {
@@ -153,12 +154,25 @@ func (m *Metrics) call(c *callInfo, code codes.Code, took time.Duration) {
 	m.duration.WithLabelValues(c.door, c.method).Observe(took.Seconds())
 }
 
-func (m *Metrics) check(door string, reason access.Reason) {
-	if counters := m.reasons[door]; counters != nil && counters[reason] != nil {
-		counters[reason].Inc()
-		return
+func (m *Metrics) check(door string, reason access.Reason) { m.counter(door, reason).Inc() }
+
+// tally counts checks by their reasons.
+type tally [256]int
+
+// checked counts many checks.
+func (m *Metrics) checked(door string, t *tally) {
+	for reason, n := range t {
+		if n > 0 {
+			m.counter(door, access.Reason(reason)).Add(float64(n))
+		}
 	}
-	m.checks.WithLabelValues(door, reason.String()).Inc()
+}
+
+func (m *Metrics) counter(door string, reason access.Reason) prometheus.Counter {
+	if counters := m.reasons[door]; counters != nil && counters[reason] != nil {
+		return counters[reason]
+	}
+	return m.checks.WithLabelValues(door, reason.String())
 }
 
 func outcome(err error) string {

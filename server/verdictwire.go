@@ -129,7 +129,7 @@ func appendFreshness(b []byte, a *Answer) []byte {
 	}
 	b = appendHead(b, fieldFreshness, size)
 	b = appendSpan(b, fieldAge, seconds, nanos)
-	b = protowire.AppendBytes(protowire.AppendTag(b, fieldRevision, protowire.BytesType), revision)
+	b = append(appendHead(b, fieldRevision, len(revision)), revision...)
 	if a.Freshness.Stale {
 		b = protowire.AppendVarint(protowire.AppendTag(b, fieldStale, protowire.VarintType), 1)
 	}
@@ -158,20 +158,29 @@ func sizeSpan(seconds int64, nanos int) (size int) {
 	return size
 }
 
-// appendHead begins a message inside a message.
+// appendHead begins a message inside a message, or a text. Nearly all have a tag and a
+// size of one byte each.
 func appendHead(b []byte, field protowire.Number, size int) []byte {
+	if field < 1<<4 && size < 1<<7 {
+		return append(b, byte(field)<<3|byte(protowire.BytesType), byte(size)) //nolint:gosec // both are small
+	}
 	return protowire.AppendVarint(protowire.AppendTag(b, field, protowire.BytesType), uint64(size)) //nolint:gosec // not negative
 }
 
 // sizeMessage is what a message, or a text, of a size takes with a tag of one byte.
-func sizeMessage(size int) int { return 1 + protowire.SizeBytes(size) }
+func sizeMessage(size int) int {
+	if size < 1<<7 {
+		return 2 + size
+	}
+	return 1 + protowire.SizeBytes(size)
+}
 
 // appendText adds a text that is not empty.
 func appendText(b []byte, field protowire.Number, text string) []byte {
 	if text == "" {
 		return b
 	}
-	return protowire.AppendString(protowire.AppendTag(b, field, protowire.BytesType), text)
+	return append(appendHead(b, field, len(text)), text...)
 }
 
 func sizeText(text string) int {
@@ -183,7 +192,7 @@ func sizeText(text string) int {
 
 func appendTexts(b []byte, field protowire.Number, texts []string) []byte {
 	for _, text := range texts {
-		b = protowire.AppendString(protowire.AppendTag(b, field, protowire.BytesType), text)
+		b = append(appendHead(b, field, len(text)), text...)
 	}
 	return b
 }
@@ -199,8 +208,8 @@ func sizeTexts(texts []string) (size int) {
 // are empty, as all encoders of maps do.
 func appendEntry(b []byte, field protowire.Number, name, value string) []byte {
 	b = appendHead(b, field, sizeEntry(name, value))
-	b = protowire.AppendString(protowire.AppendTag(b, fieldName, protowire.BytesType), name)
-	return protowire.AppendString(protowire.AppendTag(b, fieldValue, protowire.BytesType), value)
+	b = append(appendHead(b, fieldName, len(name)), name...)
+	return append(appendHead(b, fieldValue, len(value)), value...)
 }
 
 func sizeEntry(name, value string) int { return sizeMessage(len(name)) + sizeMessage(len(value)) }
