@@ -44,9 +44,11 @@ type API struct {
 	// AllowPreflight lets CORS preflights through, which carry no key.
 	AllowPreflight bool
 	Routes         []Route
-	Version        int64
-	CreateTime     time.Time
-	UpdateTime     time.Time
+	// Limits bound all calls to the API together, whoever calls.
+	Limits     Limits
+	Version    int64
+	CreateTime time.Time
+	UpdateTime time.Time
 }
 
 // Ref names the API.
@@ -63,4 +65,6 @@ type Route struct {
 	Path string `json:"path"`
 	// Permission is what a call takes; empty is the API's own by method.
 	Permission string `json:"permission,omitempty"`
+	// Limits bound all calls to the route together, whoever calls.
+	Limits Limits `json:"limits,omitzero"`
 }

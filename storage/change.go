@@ -14,6 +14,8 @@ const (
 	ChangeAPI    ChangeKind = "api"
 	// ChangeSubscription is about a subscription.
 	ChangeSubscription ChangeKind = "subscription"
+	// ChangePlan is about a plan.
+	ChangePlan ChangeKind = "plan"
 )
 
 // ChangeRef names a record that a transaction wrote. TenantID is empty for
@@ -47,6 +49,7 @@ type Records struct {
 	// Keys include deleted and revoked ones.
 	Keys          []*Key
 	APIs          []*API
+	Plans         []*Plan
 	Subscriptions []*Subscription
 	// Unreadable counts records with a field that could not be read. Such a
 	// record is still here when its id could be read, with the zero State, so

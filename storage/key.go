@@ -45,7 +45,9 @@ type Key struct {
 	APIs []APIRef
 	// SecretPrefix is what the key's secrets begin with; empty is the tenant's.
 	SecretPrefix string
-	State        KeyState
+	// Limits bound the calls of the key.
+	Limits Limits
+	State  KeyState
 	// StartTime is the first moment the key is valid. Zero: from creation.
 	StartTime time.Time
 	// ExpireTime is the first moment it is not. Zero: it does not expire.

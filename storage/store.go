@@ -27,7 +27,7 @@ type Store interface {
 	// change wrote no record.
 	//
 	// Locks are taken in one order everywhere: records (tenant "system", other
-	// tenants, user, role, API, subscription, key), then the heads of the audit
+	// tenants, user, role, plan, API, subscription, key), then the heads of the audit
 	// chains by tenant id, then the change log's counter. What doesn't keep to it
 	// may be run again.
 	Write(ctx context.Context, change func(tx Tx) error) (revision int64, err error)
@@ -50,13 +50,15 @@ type Directory interface {
 	ListKeys(ctx context.Context, q KeyQuery) ([]*Key, error)
 	GetRole(ctx context.Context, ref RoleRef) (*Role, error)
 	GetAPI(ctx context.Context, ref APIRef) (*API, error)
+	GetPlan(ctx context.Context, ref PlanRef) (*Plan, error)
 	GetSubscription(ctx context.Context, id string) (*Subscription, error)
-	// ListTenants, ListUsers, ListRoles and ListAPIs list by id, rising. The
-	// last three list one tenant's.
+	// ListTenants, ListUsers, ListRoles, ListAPIs and ListPlans list by id, rising.
+	// The last four list one tenant's.
 	ListTenants(ctx context.Context, q PageQuery) ([]*Tenant, error)
 	ListUsers(ctx context.Context, q PageQuery) ([]*User, error)
 	ListRoles(ctx context.Context, q PageQuery) ([]*Role, error)
 	ListAPIs(ctx context.Context, q PageQuery) ([]*API, error)
+	ListPlans(ctx context.Context, q PageQuery) ([]*Plan, error)
 	// ListSubscriptions lists newest first: by CreateTime, then id, both falling.
 	ListSubscriptions(ctx context.Context, q SubscriptionQuery) ([]*Subscription, error)
 	// CountPeppers counts the remembered secrets of undeleted keys by pepper id.
@@ -123,7 +125,7 @@ func Whole(ctx context.Context, log Log) (all Records, position Position, now ti
 	position, now, err = log.Snapshot(ctx, func(_ Position, part Records) error {
 		all.Tenants, all.Users, all.Roles = append(all.Tenants, part.Tenants...), append(all.Users, part.Users...), append(all.Roles, part.Roles...)
 		all.Keys, all.APIs = append(all.Keys, part.Keys...), append(all.APIs, part.APIs...)
-		all.Subscriptions = append(all.Subscriptions, part.Subscriptions...)
+		all.Plans, all.Subscriptions = append(all.Plans, part.Plans...), append(all.Subscriptions, part.Subscriptions...)
 		all.Unreadable += part.Unreadable
 		return nil
 	})
@@ -163,10 +165,16 @@ type Tx interface {
 	// ListTenantKeys gives every undeleted key of a tenant.
 	ListTenantKeys(tenantID string) ([]*Key, error)
 	ListTenantUsers(tenantID string) ([]*User, error)
-	// ListTenantRoles and ListTenantAPIs give every one of a tenant.
+	// ListTenantRoles, ListTenantAPIs and ListTenantPlans give every one of a tenant.
 	ListTenantRoles(tenantID string) ([]*Role, error)
 	ListTenantAPIs(tenantID string) ([]*API, error)
+	ListTenantPlans(tenantID string) ([]*Plan, error)
 	GetAPI(ref APIRef) (*API, error)
+	GetPlan(ref PlanRef) (*Plan, error)
+	// CountPlanned counts the approved and paused subscriptions that have a plan.
+	// Asked with the plan read in this transaction, it holds until the end of it
+	// among those who read the plan before they give it to a subscription.
+	CountPlanned(ref PlanRef) (int64, error)
 	GetSubscription(id string) (*Subscription, error)
 	// FindSubscriptions gives, without any bound, the subscriptions that q
 	// selects; its After and Limit are not looked at. Others that look for the
@@ -183,8 +191,8 @@ type Tx interface {
 	CreateTenant(t *Tenant) error
 	// UpdateTenant writes every field of the tenant of that id.
 	UpdateTenant(t *Tenant) error
-	// CreateRole, CreateAPI and CreateSubscription add; ErrExists when the id is
-	// taken, ErrNotFound without the tenant, or the subscription's user or API.
+	// CreateRole, CreateAPI, CreatePlan and CreateSubscription add; ErrExists when
+	// the id is taken, ErrNotFound without the tenant, or the subscription's user or API.
 	CreateRole(r *Role) error
 	UpdateRole(r *Role) error
 	DeleteRole(ref RoleRef) error
@@ -193,6 +201,10 @@ type Tx interface {
 	// DeleteAPI removes an API with every subscription to it, so that none comes
 	// to stand for another API of that id.
 	DeleteAPI(ref APIRef) error
+	CreatePlan(p *Plan) error
+	UpdatePlan(p *Plan) error
+	// DeletePlan removes a plan, whoever has it.
+	DeletePlan(ref PlanRef) error
 	CreateSubscription(s *Subscription) error
 	UpdateSubscription(s *Subscription) error
 	DeleteSubscription(id string) error

@@ -24,7 +24,8 @@ type Subscription struct {
 	UserID string
 	API    APIRef
 	State  SubscriptionState
-	// Note is the subscriber's, Plan and Reason are the approver's.
+	// Note is the subscriber's, Plan and Reason are the approver's. Plan is the id
+	// of a plan of the API's tenant; a text that names none bounds nothing.
 	Note   string
 	Plan   string
 	Reason string

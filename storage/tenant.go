@@ -27,7 +27,9 @@ type Tenant struct {
 	// overlap, deleted ones included until they are purged.
 	Hosts []string
 	// KeyPolicy is what the tenant's keys must be like.
-	KeyPolicy  KeyPolicy
+	KeyPolicy KeyPolicy
+	// Limits bound the calls of all the tenant's keys together.
+	Limits     Limits
 	Version    int64
 	CreateTime time.Time
 	UpdateTime time.Time

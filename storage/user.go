@@ -37,7 +37,9 @@ type User struct {
 	State       UserState
 	// Roles are role ids of the user's tenant, built-in ones included. Empty
 	// holds no permission.
-	Roles      []string
+	Roles []string
+	// Limits bound the calls of all the user's keys together.
+	Limits     Limits
 	Version    int64
 	CreateTime time.Time
 	UpdateTime time.Time

@@ -7,7 +7,7 @@ import (
 )
 
 const apiColumns = `tenant_id, id, display_name, visibility, state, deprecate_time, sunset_time, subscription_required,
-	allow_preflight, routes, version, create_time, update_time`
+	allow_preflight, routes, limits, version, create_time, update_time`
 
 type apiRow struct {
 	dated
@@ -21,6 +21,7 @@ type apiRow struct {
 	SubscriptionRequired int64         `db:"subscription_required"`
 	AllowPreflight       int64         `db:"allow_preflight"`
 	Routes               string        `db:"routes"`
+	Limits               string        `db:"limits"`
 }
 
 // api gives a spoilt API without a state. Requests that its lost routes stood
@@ -38,6 +39,7 @@ func (r *apiRow) api() (a *storage.API, spoilt bool) {
 		SubscriptionRequired: r.SubscriptionRequired != 0,
 		AllowPreflight:       r.AllowPreflight == 1,
 		Routes:               f.routes(r.Routes),
+		Limits:               f.limits(r.Limits),
 		Version:              r.Version,
 		CreateTime:           at(r.CreateTime),
 		UpdateTime:           at(r.UpdateTime),

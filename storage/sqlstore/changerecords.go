@@ -53,6 +53,9 @@ func addRecords(
 	case storage.ChangeAPI:
 		return into(&records.APIs, found, func(a *storage.API) storage.ChangeRef { return apiRef(a.Ref()) })(
 			selectAPIs(q, byTenant, pairs...))
+	case storage.ChangePlan:
+		return into(&records.Plans, found, func(p *storage.Plan) storage.ChangeRef { return planRef(p.Ref()) })(
+			selectPlans(q, byTenant, pairs...))
 	case storage.ChangeSubscription:
 		return into(&records.Subscriptions, found, func(s *storage.Subscription) storage.ChangeRef { return subscriptionRef(s.ID) })(
 			selectSubscriptions(q, byID, ids...))

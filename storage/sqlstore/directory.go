@@ -63,6 +63,15 @@ func (s *Store) GetAPI(ctx context.Context, ref storage.APIRef) (a *storage.API,
 	return orNil(a, err)
 }
 
+// GetPlan reads a plan.
+func (s *Store) GetPlan(ctx context.Context, ref storage.PlanRef) (p *storage.Plan, err error) {
+	err = s.read(ctx, "get_plan", func(q *session) (err error) {
+		p, _, err = only(selectPlans(q, "WHERE tenant_id = $1 AND id = $2", ref.TenantID, ref.ID))
+		return missing(err)
+	})
+	return orNil(p, err)
+}
+
 // GetSubscription reads a subscription.
 func (s *Store) GetSubscription(ctx context.Context, id string) (sub *storage.Subscription, err error) {
 	err = s.read(ctx, "get_subscription", func(q *session) (err error) {

@@ -103,6 +103,49 @@ func TestTheReleaseBeforeLetsNoPreflightThrough(t *testing.T) {
 	})
 }
 
+// TestTheReleaseBeforeKeepsLimits: what it writes has none, and what has some keeps
+// them while it writes the rest.
+func TestTheReleaseBeforeKeepsLimits(t *testing.T) {
+	engines(t, func(t *testing.T, s *Store) {
+		migrateTo(t, s, 4)
+		writeAsVersion1(t, s, "before")
+		if from, _, err := s.Migrate(t.Context()); err != nil || from != 4 {
+			t.Fatalf("Migrate: got from %d, %v", from, err)
+		}
+		writeAsVersion1(t, s, "since")
+		bounded := storage.Limits{RateLimits: []storage.RateLimit{{Name: "m", Requests: 1, Period: time.Second, Burst: 1}}}
+		if _, err := s.Write(t.Context(), func(tx storage.Tx) error {
+			k, err := tx.GetKey("key of before")
+			if err != nil {
+				return err
+			}
+			k.Limits = bounded
+			return tx.UpdateKey(k)
+		}); err != nil {
+			t.Fatal(err)
+		}
+		execute(t, s, "UPDATE keys SET display_name = 'renamed', version = version + 1")
+		records, _, _, err := storage.Whole(t.Context(), s)
+		if err != nil || records.Unreadable != 0 || len(records.Keys) != 2 || len(records.Users) != 2 {
+			t.Fatalf("Snapshot: got %+v, %v", records, err)
+		}
+		for _, k := range records.Keys {
+			want := storage.Limits{}
+			if k.ID == "key of before" {
+				want = bounded
+			}
+			if k.DisplayName != "renamed" || !k.Limits.Equal(&want) {
+				t.Errorf("key: got %+v", k)
+			}
+		}
+		for _, u := range records.Users {
+			if u.State != storage.UserActive || !u.Limits.Empty() {
+				t.Errorf("user: got %+v", u)
+			}
+		}
+	})
+}
+
 // TestMigratingGivesWay: whoever reads for long holds a migration up, but not
 // those who come after it.
 func TestMigratingGivesWay(t *testing.T) {

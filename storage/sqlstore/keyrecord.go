@@ -8,7 +8,7 @@ import (
 
 const keyColumns = `id, tenant_id, user_id, display_name, scopes, allowed_cidrs, labels, state, start_time, expire_time,
 	revoke_reason, revoke_note, revoke_time, version, create_time, update_time, delete_time,
-	created_by_tenant_id, created_by_user_id, apis, secret_prefix`
+	created_by_tenant_id, created_by_user_id, apis, secret_prefix, limits`
 
 type keyRow struct {
 	dated
@@ -30,10 +30,11 @@ type keyRow struct {
 	CreatedByUserID   string        `db:"created_by_user_id"`
 	APIs              string        `db:"apis"`
 	SecretPrefix      string        `db:"secret_prefix"`
+	Limits            string        `db:"limits"`
 }
 
 // key gives the key without its secrets. A key that lost its scopes, its
-// addresses or its APIs would be allowed more than before, so it has no state.
+// addresses, its APIs or its limits would be allowed more than before, so it has no state.
 func (r *keyRow) key(known *remembered) (k *storage.Key, spoilt bool) {
 	var f fields
 	if known == nil {
@@ -61,6 +62,7 @@ func (r *keyRow) key(known *remembered) (k *storage.Key, spoilt bool) {
 		CreatedBy:    storage.UserRef{TenantID: r.CreatedByTenantID, ID: r.CreatedByUserID},
 		APIs:         recall(&f, known.apis, r.APIs, f.apis),
 		SecretPrefix: r.SecretPrefix,
+		Limits:       recall(&f, known.limits, r.Limits, f.limits),
 	}
 	if f.spoilt {
 		k.State = ""

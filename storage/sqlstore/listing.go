@@ -26,6 +26,11 @@ func (s *Store) ListAPIs(ctx context.Context, query storage.PageQuery) ([]*stora
 	return listed(ctx, s, "list_apis", selectAPIs, func() (condition, error) { return pageByID(&query, true, false) })
 }
 
+// ListPlans lists a page of a tenant's plans, by id.
+func (s *Store) ListPlans(ctx context.Context, query storage.PageQuery) ([]*storage.Plan, error) {
+	return listed(ctx, s, "list_plans", selectPlans, func() (condition, error) { return pageByID(&query, true, false) })
+}
+
 // ListSubscriptions lists a page of subscriptions, newest first.
 func (s *Store) ListSubscriptions(ctx context.Context, query storage.SubscriptionQuery) ([]*storage.Subscription, error) {
 	return listed(ctx, s, "list_subscriptions", selectSubscriptions, func() (condition, error) {

@@ -73,6 +73,8 @@ func backend(open func(t *testing.T) *Store) storagetest.Backend {
 				execute(t, s, "UPDATE roles SET permissions = 'null' WHERE tenant_id = $1 AND id = $2", ref.TenantID, ref.ID)
 			case storage.ChangeAPI:
 				execute(t, s, "UPDATE apis SET routes = '[{}]' WHERE tenant_id = $1 AND id = $2", ref.TenantID, ref.ID)
+			case storage.ChangePlan:
+				execute(t, s, "UPDATE plans SET limits = 'null' WHERE tenant_id = $1 AND id = $2", ref.TenantID, ref.ID)
 			case storage.ChangeSubscription:
 				execute(t, s, "UPDATE subscriptions SET state = 'WISHED' WHERE id = $1", ref.ID)
 			default:

@@ -13,7 +13,7 @@ type dated struct {
 	UpdateTime int64 `db:"update_time"`
 }
 
-const tenantColumns = "id, display_name, state, secret_prefix, hosts, key_policy, version, create_time, update_time, delete_time"
+const tenantColumns = "id, display_name, state, secret_prefix, hosts, key_policy, limits, version, create_time, update_time, delete_time"
 
 type tenantRow struct {
 	dated
@@ -23,6 +23,7 @@ type tenantRow struct {
 	SecretPrefix string        `db:"secret_prefix"`
 	Hosts        string        `db:"hosts"`
 	KeyPolicy    string        `db:"key_policy"`
+	Limits       string        `db:"limits"`
 	DeleteTime   sql.NullInt64 `db:"delete_time"`
 }
 
@@ -35,6 +36,7 @@ func (r *tenantRow) tenant() (t *storage.Tenant, spoilt bool) {
 		SecretPrefix: r.SecretPrefix,
 		Hosts:        f.list(r.Hosts),
 		KeyPolicy:    f.policy(r.KeyPolicy),
+		Limits:       f.limits(r.Limits),
 		Version:      r.Version,
 		CreateTime:   at(r.CreateTime),
 		UpdateTime:   at(r.UpdateTime),
@@ -46,7 +48,7 @@ func (r *tenantRow) tenant() (t *storage.Tenant, spoilt bool) {
 	return t, f.spoilt
 }
 
-const userColumns = "tenant_id, id, display_name, kind, state, roles, version, create_time, update_time, delete_time"
+const userColumns = "tenant_id, id, display_name, kind, state, roles, limits, version, create_time, update_time, delete_time"
 
 type userRow struct {
 	dated
@@ -56,6 +58,7 @@ type userRow struct {
 	Kind        string        `db:"kind"`
 	State       string        `db:"state"`
 	Roles       string        `db:"roles"`
+	Limits      string        `db:"limits"`
 	DeleteTime  sql.NullInt64 `db:"delete_time"`
 }
 
@@ -68,6 +71,7 @@ func (r *userRow) user() (u *storage.User, spoilt bool) {
 		Kind:        oneOf(&f, r.Kind, storage.UserPerson, storage.UserServiceAccount),
 		State:       oneOf(&f, r.State, storage.UserActive, storage.UserSuspended, storage.UserDeleted),
 		Roles:       f.list(r.Roles),
+		Limits:      f.limits(r.Limits),
 		Version:     r.Version,
 		CreateTime:  at(r.CreateTime),
 		UpdateTime:  at(r.UpdateTime),

@@ -20,6 +20,10 @@ func apiRef(a storage.APIRef) storage.ChangeRef {
 	return storage.ChangeRef{Kind: storage.ChangeAPI, TenantID: a.TenantID, ID: a.ID}
 }
 
+func planRef(p storage.PlanRef) storage.ChangeRef {
+	return storage.ChangeRef{Kind: storage.ChangePlan, TenantID: p.TenantID, ID: p.ID}
+}
+
 func subscriptionRef(id string) storage.ChangeRef {
 	return storage.ChangeRef{Kind: storage.ChangeSubscription, ID: id}
 }
@@ -29,7 +33,8 @@ func keyRef(id string) storage.ChangeRef { return storage.ChangeRef{Kind: storag
 // hasKind says whether this release knows a kind of change.
 func hasKind(kind storage.ChangeKind) bool {
 	switch kind {
-	case storage.ChangeTenant, storage.ChangeUser, storage.ChangeRole, storage.ChangeAPI, storage.ChangeSubscription, storage.ChangeKey:
+	case storage.ChangeTenant, storage.ChangeUser, storage.ChangeRole, storage.ChangeAPI, storage.ChangePlan,
+		storage.ChangeSubscription, storage.ChangeKey:
 		return true
 	default:
 		return false

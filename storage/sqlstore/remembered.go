@@ -17,12 +17,13 @@ type remembered struct {
 	prefixes map[string][]netip.Prefix
 	labels   map[string]map[string]string
 	apis     map[string][]storage.APIRef
+	limits   map[string]storage.Limits
 }
 
 func newRemembered() *remembered {
 	return &remembered{
 		lists: map[string][]string{}, prefixes: map[string][]netip.Prefix{},
-		labels: map[string]map[string]string{}, apis: map[string][]storage.APIRef{},
+		labels: map[string]map[string]string{}, apis: map[string][]storage.APIRef{}, limits: map[string]storage.Limits{},
 	}
 }
 

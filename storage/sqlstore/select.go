@@ -68,6 +68,16 @@ func selectAPIs(q *session, rest string, args ...any) (apis []*storage.API, spoi
 	return apis, spoilt, err
 }
 
+func selectPlans(q *session, rest string, args ...any) (plans []*storage.Plan, spoilt int, err error) {
+	err = each(q, func(row *planRow) error {
+		p, bad := row.plan()
+		q.note(planRef(p.Ref()), bad)
+		plans, spoilt = append(plans, p), spoilt+count(bad)
+		return nil
+	}, "SELECT "+planColumns+" FROM plans "+rest, args...)
+	return plans, spoilt, err
+}
+
 func selectSubscriptions(q *session, rest string, args ...any) (subs []*storage.Subscription, spoilt int, err error) {
 	err = each(q, func(row *subscriptionRow) error {
 		s, bad := row.subscription()

@@ -83,6 +83,10 @@ func everything(q *session, give func(storage.Records) error) error {
 		return err
 	}
 	records.Unreadable += spoilt
+	if records.Plans, spoilt, err = selectPlans(q, "ORDER BY tenant_id, id"); err != nil {
+		return err
+	}
+	records.Unreadable += spoilt
 	if records.Subscriptions, spoilt, err = selectSubscriptions(q, "ORDER BY id"); err != nil {
 		return err
 	}

@@ -127,7 +127,7 @@ func (r *keyRow) places() []any {
 		&r.ID, &r.TenantID, &r.UserID, &r.DisplayName, &r.Scopes, &r.AllowedCIDRs, &r.Labels, &r.State,
 		(*maybeInteger)(&r.StartTime), (*maybeInteger)(&r.ExpireTime), &r.RevokeReason, &r.RevokeNote, (*maybeInteger)(&r.RevokeTime),
 		(*integer)(&r.Version), (*integer)(&r.CreateTime), (*integer)(&r.UpdateTime), (*maybeInteger)(&r.DeleteTime),
-		&r.CreatedByTenantID, &r.CreatedByUserID, &r.APIs, &r.SecretPrefix,
+		&r.CreatedByTenantID, &r.CreatedByUserID, &r.APIs, &r.SecretPrefix, &r.Limits,
 	}
 }
 

@@ -51,6 +51,9 @@ func jsonRoutes(routes []storage.Route) (string, error) {
 		if err := checkTexts(route.Hosts, route.Methods, []string{route.Path, route.Permission}); err != nil {
 			return "", err
 		}
+		if err := checkLimits(&route.Limits); err != nil {
+			return "", err
+		}
 		route.Hosts, route.Methods = orEmpty(route.Hosts), orEmpty(route.Methods)
 		written[i] = route
 	}
@@ -64,10 +67,11 @@ func (f *fields) routes(text string) []storage.Route {
 		return nil
 	}
 	for i := range routes {
-		if routes[i].Hosts == nil || routes[i].Methods == nil {
+		if routes[i].Hosts == nil || routes[i].Methods == nil || checkLimits(&routes[i].Limits) != nil {
 			f.spoilt = true
 			return nil
 		}
+		writeOut(&routes[i].Limits)
 	}
 	return slices.Clip(routes)
 }

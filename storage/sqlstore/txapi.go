@@ -28,15 +28,26 @@ func (t *tx) ListTenantAPIs(tenantID string) ([]*storage.API, error) {
 	return apis, nil
 }
 
+// apiTexts are the fields of an API that are stored as JSON.
+type apiTexts struct{ routes, limits string }
+
+func apiTextsOf(a *storage.API) (texts apiTexts, err error) {
+	if texts.routes, err = jsonRoutes(a.Routes); err != nil {
+		return texts, err
+	}
+	texts.limits, err = jsonLimits(&a.Limits)
+	return texts, err
+}
+
 // CreateAPI adds an API.
 func (t *tx) CreateAPI(a *storage.API) error {
-	routes, err := jsonRoutes(a.Routes)
+	texts, err := apiTextsOf(a)
 	if err != nil {
 		return fmt.Errorf("API: %w", err)
 	}
-	rows, err := t.exec(`INSERT INTO apis (`+apiColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1, $11, $11) ON CONFLICT DO NOTHING`,
+	rows, err := t.exec(`INSERT INTO apis (`+apiColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1, $12, $12) ON CONFLICT DO NOTHING`,
 		a.TenantID, a.ID, a.DisplayName, string(a.Visibility), string(a.State), micros(a.DeprecateTime), micros(a.SunsetTime),
-		flag(a.SubscriptionRequired), flag(a.AllowPreflight), routes, micros(t.now))
+		flag(a.SubscriptionRequired), flag(a.AllowPreflight), texts.routes, texts.limits, micros(t.now))
 	if err := inserted(rows, err); err != nil {
 		return fmt.Errorf("API: %w", err)
 	}
@@ -50,16 +61,16 @@ func (t *tx) UpdateAPI(a *storage.API) error {
 	if t.spoilt[apiRef(a.Ref())] {
 		return fmt.Errorf("API: %w", storage.ErrUnreadable)
 	}
-	routes, err := jsonRoutes(a.Routes)
+	texts, err := apiTextsOf(a)
 	if err != nil {
 		return fmt.Errorf("API: %w", err)
 	}
 	var now dated
 	err = t.get(&now, `UPDATE apis SET display_name = $3, visibility = $4, state = $5, deprecate_time = $6, sunset_time = $7,
-		subscription_required = $8, allow_preflight = $9, routes = $10, update_time = $11, version = version + 1
-		WHERE tenant_id = $1 AND id = $2 AND version = $12 RETURNING version, create_time, update_time`,
+		subscription_required = $8, allow_preflight = $9, routes = $10, limits = $11, update_time = $12, version = version + 1
+		WHERE tenant_id = $1 AND id = $2 AND version = $13 RETURNING version, create_time, update_time`,
 		a.TenantID, a.ID, a.DisplayName, string(a.Visibility), string(a.State), micros(a.DeprecateTime), micros(a.SunsetTime),
-		flag(a.SubscriptionRequired), flag(a.AllowPreflight), routes, micros(t.now), a.Version)
+		flag(a.SubscriptionRequired), flag(a.AllowPreflight), texts.routes, texts.limits, micros(t.now), a.Version)
 	if errors.Is(err, storage.ErrNotFound) {
 		err = t.notUpdated("SELECT count(*) FROM apis WHERE tenant_id = $1 AND id = $2", a.TenantID, a.ID)
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 // keyTexts are the fields of a key that are stored as JSON.
-type keyTexts struct{ scopes, cidrs, labels, apis string }
+type keyTexts struct{ scopes, cidrs, labels, apis, limits string }
 
 func textsOf(k *storage.Key) (texts keyTexts, err error) {
 	if len(k.Secrets) > storage.MaxSecrets {
@@ -24,7 +24,10 @@ func textsOf(k *storage.Key) (texts keyTexts, err error) {
 	if texts.labels, err = jsonLabels(k.Labels); err != nil {
 		return texts, err
 	}
-	texts.apis, err = jsonAPIs(k.APIs)
+	if texts.apis, err = jsonAPIs(k.APIs); err != nil {
+		return texts, err
+	}
+	texts.limits, err = jsonLimits(&k.Limits)
 	return texts, err
 }
 
@@ -39,6 +42,7 @@ func (t *tx) keyValues(k *storage.Key) ([]any, error) {
 		k.ID, k.TenantID, k.UserID, k.DisplayName, texts.scopes, texts.cidrs, texts.labels, string(k.State),
 		micros(k.StartTime), micros(k.ExpireTime), string(k.RevokeReason), k.RevokeNote, micros(k.RevokeTime),
 		int64(1), now, now, micros(k.DeleteTime), k.CreatedBy.TenantID, k.CreatedBy.ID, texts.apis, k.SecretPrefix,
+		texts.limits,
 	}, nil
 }
 
@@ -99,11 +103,12 @@ func (t *tx) UpdateKey(k *storage.Key) error {
 	err = t.get(&now, `UPDATE keys SET tenant_id = $2, user_id = $3, display_name = $4, scopes = $5, allowed_cidrs = $6,
 		labels = $7, state = $8, start_time = $9, expire_time = $10, revoke_reason = $11, revoke_note = $12, revoke_time = $13,
 		update_time = $14, delete_time = $15, created_by_tenant_id = $16, created_by_user_id = $17,
-		apis = $18, secret_prefix = $19, version = version + 1
-		WHERE id = $1 AND version = $20 RETURNING version, create_time, update_time`,
+		apis = $18, secret_prefix = $19, limits = $20, version = version + 1
+		WHERE id = $1 AND version = $21 RETURNING version, create_time, update_time`,
 		k.ID, k.TenantID, k.UserID, k.DisplayName, texts.scopes, texts.cidrs, texts.labels, string(k.State),
 		micros(k.StartTime), micros(k.ExpireTime), string(k.RevokeReason), k.RevokeNote, micros(k.RevokeTime),
-		micros(t.now), micros(k.DeleteTime), k.CreatedBy.TenantID, k.CreatedBy.ID, texts.apis, k.SecretPrefix, k.Version)
+		micros(t.now), micros(k.DeleteTime), k.CreatedBy.TenantID, k.CreatedBy.ID, texts.apis, k.SecretPrefix,
+		texts.limits, k.Version)
 	if errors.Is(err, storage.ErrNotFound) {
 		err = t.notUpdated("SELECT count(*) FROM keys WHERE id = $1", k.ID)
 	}

@@ -43,7 +43,8 @@ func purgedKinds() []purged {
 		{
 			kind: storage.ChangeTenant, table: "tenants", key: "id", which: "id IN (" + goneTenants + ")",
 			bare: none("users", "tenant_id = tenants.id") + none("roles", "tenant_id = tenants.id") +
-				none("apis", "tenant_id = tenants.id") + none("subscriptions", "tenant_id = tenants.id"),
+				none("plans", "tenant_id = tenants.id") + none("apis", "tenant_id = tenants.id") +
+				none("subscriptions", "tenant_id = tenants.id"),
 		},
 		{
 			kind: storage.ChangeUser, table: "users", key: pair, which: ofGoneTenant + " OR (" + pair + ") IN (" + goneUsers + ")",
@@ -52,6 +53,7 @@ func purgedKinds() []purged {
 			with: [][2]string{{"user_usage", "tenant_id, user_id"}, {"replies", "tenant_id, user_id"}},
 		},
 		{kind: storage.ChangeRole, table: "roles", key: pair, which: ofGoneTenant},
+		{kind: storage.ChangePlan, table: "plans", key: pair, which: ofGoneTenant},
 		{
 			kind: storage.ChangeAPI, table: "apis", key: pair, which: ofGoneTenant,
 			bare: none("subscriptions", "api_tenant_id = apis.tenant_id AND subscriptions.api_id = apis.id"),

@@ -8,13 +8,16 @@ import (
 )
 
 // tenantTexts are the fields of a tenant that are stored as JSON.
-type tenantTexts struct{ hosts, policy string }
+type tenantTexts struct{ hosts, policy, limits string }
 
 func tenantTextsOf(t *storage.Tenant) (texts tenantTexts, err error) {
 	if texts.hosts, err = jsonList(t.Hosts); err != nil {
 		return texts, err
 	}
-	texts.policy, err = jsonPolicy(&t.KeyPolicy)
+	if texts.policy, err = jsonPolicy(&t.KeyPolicy); err != nil {
+		return texts, err
+	}
+	texts.limits, err = jsonLimits(&t.Limits)
 	return texts, err
 }
 
@@ -24,8 +27,8 @@ func (t *tx) CreateTenant(tenant *storage.Tenant) error {
 	if err != nil {
 		return fmt.Errorf("tenant: %w", err)
 	}
-	rows, err := t.exec(`INSERT INTO tenants (`+tenantColumns+`) VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $7, $8) ON CONFLICT DO NOTHING`,
-		tenant.ID, tenant.DisplayName, string(tenant.State), tenant.SecretPrefix, texts.hosts, texts.policy,
+	rows, err := t.exec(`INSERT INTO tenants (`+tenantColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $8, $9) ON CONFLICT DO NOTHING`,
+		tenant.ID, tenant.DisplayName, string(tenant.State), tenant.SecretPrefix, texts.hosts, texts.policy, texts.limits,
 		micros(t.now), micros(tenant.DeleteTime))
 	if err := inserted(rows, err); err != nil {
 		return fmt.Errorf("tenant: %w", err)
@@ -46,9 +49,9 @@ func (t *tx) UpdateTenant(tenant *storage.Tenant) error {
 	}
 	var now dated
 	err = t.get(&now, `UPDATE tenants SET display_name = $2, state = $3, secret_prefix = $4, hosts = $5, key_policy = $6,
-		delete_time = $7, update_time = $8, version = version + 1 WHERE id = $1 AND version = $9
+		limits = $7, delete_time = $8, update_time = $9, version = version + 1 WHERE id = $1 AND version = $10
 		RETURNING version, create_time, update_time`,
-		tenant.ID, tenant.DisplayName, string(tenant.State), tenant.SecretPrefix, texts.hosts, texts.policy,
+		tenant.ID, tenant.DisplayName, string(tenant.State), tenant.SecretPrefix, texts.hosts, texts.policy, texts.limits,
 		micros(tenant.DeleteTime), micros(t.now), tenant.Version)
 	if errors.Is(err, storage.ErrNotFound) {
 		err = t.notUpdated("SELECT count(*) FROM tenants WHERE id = $1", tenant.ID)

@@ -7,14 +7,26 @@ import (
 	"github.com/keystile/keystile/storage"
 )
 
+// userTexts are the fields of a user that are stored as JSON.
+type userTexts struct{ roles, limits string }
+
+func userTextsOf(u *storage.User) (texts userTexts, err error) {
+	if texts.roles, err = jsonList(u.Roles); err != nil {
+		return texts, err
+	}
+	texts.limits, err = jsonLimits(&u.Limits)
+	return texts, err
+}
+
 // CreateUser adds a user.
 func (t *tx) CreateUser(u *storage.User) error {
-	roles, err := jsonList(u.Roles)
+	texts, err := userTextsOf(u)
 	if err != nil {
 		return fmt.Errorf("user: %w", err)
 	}
-	rows, err := t.exec(`INSERT INTO users (`+userColumns+`) VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $7, $8) ON CONFLICT DO NOTHING`,
-		u.TenantID, u.ID, u.DisplayName, string(u.Kind), string(u.State), roles, micros(t.now), micros(u.DeleteTime))
+	rows, err := t.exec(`INSERT INTO users (`+userColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $8, $9) ON CONFLICT DO NOTHING`,
+		u.TenantID, u.ID, u.DisplayName, string(u.Kind), string(u.State), texts.roles, texts.limits,
+		micros(t.now), micros(u.DeleteTime))
 	if err := inserted(rows, err); err != nil {
 		return fmt.Errorf("user: %w", err)
 	}
@@ -28,15 +40,16 @@ func (t *tx) UpdateUser(u *storage.User) error {
 	if t.spoilt[userRef(u.Ref())] && u.State != storage.UserDeleted {
 		return fmt.Errorf("user: %w", storage.ErrUnreadable)
 	}
-	roles, err := jsonList(u.Roles)
+	texts, err := userTextsOf(u)
 	if err != nil {
 		return fmt.Errorf("user: %w", err)
 	}
 	var now dated
-	err = t.get(&now, `UPDATE users SET display_name = $3, kind = $4, state = $5, roles = $6, delete_time = $7,
-		update_time = $8, version = version + 1 WHERE tenant_id = $1 AND id = $2 AND version = $9
+	err = t.get(&now, `UPDATE users SET display_name = $3, kind = $4, state = $5, roles = $6, limits = $7, delete_time = $8,
+		update_time = $9, version = version + 1 WHERE tenant_id = $1 AND id = $2 AND version = $10
 		RETURNING version, create_time, update_time`,
-		u.TenantID, u.ID, u.DisplayName, string(u.Kind), string(u.State), roles, micros(u.DeleteTime), micros(t.now), u.Version)
+		u.TenantID, u.ID, u.DisplayName, string(u.Kind), string(u.State), texts.roles, texts.limits,
+		micros(u.DeleteTime), micros(t.now), u.Version)
 	if errors.Is(err, storage.ErrNotFound) {
 		err = t.notUpdated("SELECT count(*) FROM users WHERE tenant_id = $1 AND id = $2", u.TenantID, u.ID)
 	}

@@ -147,6 +147,7 @@ func testDirectoryUpdates(t *testing.T, s *suite) {
 
 	d.tenant.DisplayName, d.tenant.State, d.tenant.SecretPrefix = "Acme Inc.", storage.TenantSuspended, "acme"
 	d.tenant.Hosts, d.tenant.KeyPolicy, d.tenant.DeleteTime = nil, storage.KeyPolicy{MaxKeysPerUser: 1}, kept(day)
+	d.tenant.Limits = storage.Limits{Quotas: wholeLimits().Quotas[:1]}
 	d.role.DisplayName, d.role.Permissions = "Nobody", nil
 	created := d.api.CreateTime
 	*d.api = storage.API{

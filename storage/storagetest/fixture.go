@@ -59,7 +59,7 @@ func wholeKey(tenantID, userID, id string) *storage.Key {
 	k.StartTime, k.ExpireTime, k.RevokeTime, k.DeleteTime = day, day.Add(time.Hour), day.Add(2*time.Hour), day.Add(3*time.Hour)
 	k.RevokeReason, k.RevokeNote = storage.RevokeKeyCompromise, "found in a repository"
 	k.APIs = []storage.APIRef{{TenantID: "acme", ID: "orders"}, {TenantID: "zeta", ID: "Orders"}}
-	k.SecretPrefix = "acme_live"
+	k.SecretPrefix, k.Limits = "acme_live", wholeLimits()
 	k.CreatedBy = storage.UserRef{TenantID: storage.SystemTenant, ID: "admin"}
 	before := newSecret(id + " before")
 	before.EndTime, before.PepperID = day.Add(time.Minute), "pepper-1"
@@ -70,6 +70,7 @@ func wholeKey(tenantID, userID, id string) *storage.Key {
 // wholeTenant has every field.
 func wholeTenant(id string) *storage.Tenant {
 	tenant := newTenant(id)
+	tenant.Limits = wholeLimits()
 	tenant.Hosts = []string{"api." + id + ".test", "*." + id + ".test", "*"}
 	tenant.KeyPolicy = storage.KeyPolicy{
 		MaxLifetime: 90*24*time.Hour + time.Nanosecond, DefaultLifetime: time.Hour, ExpiryRequired: true,
@@ -96,9 +97,30 @@ func wholeAPI(tenantID, id string) *storage.API {
 	a.DeprecateTime, a.SunsetTime = kept(day), kept(day.Add(time.Hour))
 	a.Routes = []storage.Route{
 		{Hosts: []string{"api.acme.test", "*"}, Methods: []string{"GET", "HEAD"}, Path: "/orders/{id}", Permission: "orders.read"},
-		{Hosts: []string{"*.acme.test"}, Methods: []string{"*"}, Path: "/ünïcode<&>/**"},
+		{Hosts: []string{"*.acme.test"}, Methods: []string{"*"}, Path: "/ünïcode<&>/**", Limits: wholeLimits()},
 	}
+	a.Limits = wholeLimits()
 	return a
+}
+
+func newPlan(tenantID, id string) *storage.Plan {
+	return &storage.Plan{TenantID: tenantID, ID: id, DisplayName: "Plan " + id, Limits: wholeLimits()}
+}
+
+// wholeLimits have every field, and every period.
+func wholeLimits() storage.Limits {
+	return storage.Limits{
+		RateLimits: []storage.RateLimit{
+			{Name: "second", Requests: 10, Period: time.Second + time.Millisecond, Burst: 25, Exact: true},
+			{Name: "minute", Requests: 1_000_000_000, Period: time.Minute, Burst: 1},
+		},
+		Quotas: []storage.Quota{
+			{Name: "hour", Limit: 1, Period: storage.QuotaHour, Refill: storage.QuotaReplace},
+			{Name: "day", Limit: 1_000_000_000_000_000, Period: storage.QuotaDay, TimeZone: "Europe/Berlin", Refill: storage.QuotaAdd},
+			{Name: "month", Limit: 2, Period: storage.QuotaMonth, TimeZone: "<&>", Refill: storage.QuotaReplace},
+			{Name: "total", Limit: 3, Period: storage.QuotaTotal, Refill: storage.QuotaReplace},
+		},
+	}
 }
 
 func newSubscription(id, tenantID, userID string, api storage.APIRef) *storage.Subscription {

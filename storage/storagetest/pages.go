@@ -24,10 +24,10 @@ func testPagesByID(t *testing.T, s *suite) {
 		slices.Reverse(all)
 		for _, id := range all {
 			errs = append(errs, tx.CreateTenant(newTenant(id)), tx.CreateUser(newUser("acme~", id)),
-				tx.CreateRole(newRole("acme~", id)), tx.CreateAPI(newAPI("acme~", id)))
+				tx.CreateRole(newRole("acme~", id)), tx.CreateAPI(newAPI("acme~", id)), tx.CreatePlan(newPlan("acme~", id)))
 		}
 		return errors.Join(append(errs, tx.CreateUser(newUser("zeta~", "of another")), tx.CreateRole(newRole("zeta~", "of another")),
-			tx.CreateAPI(newAPI("zeta~", "of another")))...)
+			tx.CreateAPI(newAPI("zeta~", "of another")), tx.CreatePlan(newPlan("zeta~", "of another")))...)
 	})
 	for _, listing := range []struct {
 		name string
@@ -53,6 +53,10 @@ func testPagesByID(t *testing.T, s *suite) {
 			found, err := s.store.ListAPIs(t.Context(), q)
 			return names(found, func(r *storage.API) string { return r.ID }), err
 		}, func(tx storage.Tx, id string) error { return tx.CreateAPI(newAPI("acme~", id)) }, false},
+		{"plans", func(q storage.PageQuery) ([]string, error) {
+			found, err := s.store.ListPlans(t.Context(), q)
+			return names(found, func(r *storage.Plan) string { return r.ID }), err
+		}, func(tx storage.Tx, id string) error { return tx.CreatePlan(newPlan("acme~", id)) }, false},
 	} {
 		t.Run(listing.name, func(t *testing.T) {
 			want := ids()

@@ -50,6 +50,7 @@ func testPurge(t *testing.T, s *suite) {
 			tx.CreateUser(user(storage.SystemTenant, "admin", never)),
 			tx.CreateRole(newRole("acme", "reader")), tx.CreateRole(newRole("old", "reader")),
 			tx.CreateAPI(newAPI("acme", "orders")), tx.CreateAPI(newAPI("old", "bills")),
+			tx.CreatePlan(newPlan("acme", "gold")), tx.CreatePlan(newPlan("old", "gold")),
 			tx.CreateSubscription(newSubscription("s1", "acme", "ada", orders)),
 			tx.CreateSubscription(newSubscription("s2", "acme", "ada", bills)),
 			tx.CreateSubscription(newSubscription("s3", "acme", "bob", orders)),
@@ -86,6 +87,7 @@ func testPurge(t *testing.T, s *suite) {
 	for _, each := range []storage.ChangeRef{
 		ref(storage.ChangeTenant, "", "old"), ref(storage.ChangeUser, "old", "ada"), ref(storage.ChangeUser, "old", "bob"),
 		ref(storage.ChangeUser, "acme", "bob"), ref(storage.ChangeRole, "old", "reader"), ref(storage.ChangeAPI, "old", "bills"),
+		ref(storage.ChangePlan, "old", "gold"),
 		ref(storage.ChangeSubscription, "", "s2"), ref(storage.ChangeSubscription, "", "s3"), ref(storage.ChangeSubscription, "", "s4"),
 		ref(storage.ChangeSubscription, "", "s5"), ref(storage.ChangeKey, "", "early"), ref(storage.ChangeKey, "", "of bob"),
 		ref(storage.ChangeKey, "", "of old"), ref(storage.ChangeKey, "", "of old bob"),
@@ -99,8 +101,9 @@ func testPurge(t *testing.T, s *suite) {
 	same(t, "users that stay", slices.Sorted(slices.Values(names(records.Users, func(u *storage.User) string { return u.TenantID + "/" + u.ID }))),
 		[]string{"acme/ada", "acme/cyd", "lately/ada", "system/admin"})
 	same(t, "tenants that stay", names(records.Tenants, func(t *storage.Tenant) string { return t.ID }), []string{"acme", "bound", "lately", "system"})
-	if len(records.Roles) != 1 || len(records.APIs) != 1 || len(records.Subscriptions) != 1 {
-		t.Errorf("what stays: got %d roles, %d APIs, %d subscriptions; want one each", len(records.Roles), len(records.APIs), len(records.Subscriptions))
+	if len(records.Roles) != 1 || len(records.APIs) != 1 || len(records.Plans) != 1 || len(records.Subscriptions) != 1 {
+		t.Errorf("what stays: got %d roles, %d APIs, %d plans, %d subscriptions; want one each",
+			len(records.Roles), len(records.APIs), len(records.Plans), len(records.Subscriptions))
 	}
 	used, err := s.store.LastUsed(t.Context(), []string{"live", "early", "of bob"})
 	wantError(t, "LastUsed", err, nil)

@@ -13,6 +13,7 @@ func testRecords(t *testing.T, s *suite) {
 	tenant, user, key := newTenant("acme"), newUser("acme", "ada"), wholeKey("acme", "ada", "k1")
 	tenant.DeleteTime, tenant.State = day, storage.TenantDeleted
 	user.Kind, user.State, user.Roles, user.DeleteTime = storage.UserServiceAccount, storage.UserSuspended, []string{"admin", "b"}, day
+	tenant.Limits, user.Limits = wholeLimits(), wholeLimits()
 	began := kept(time.Now().Add(-time.Second))
 	s.write(t, func(tx storage.Tx) error {
 		return errors.Join(tx.CreateTenant(tenant), tx.CreateUser(user), tx.CreateKey(key))

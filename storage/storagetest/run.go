@@ -38,6 +38,13 @@ func Run(t *testing.T, b Backend) {
 		{"what is deleted from the directory is gone", testDirectoryDeletes},
 		{"the directory keeps its references", testDirectoryReferences},
 		{"the directory's ids are case-sensitive", testDirectoryIDs},
+		{"plans", testPlans},
+		{"updates of plans count versions", testPlanUpdates},
+		{"plans keep their references", testPlanReferences},
+		{"subscriptions with a plan are counted", testCountPlanned},
+		{"a plan goes or is given, not both", testPlanGoesOrIsGiven},
+		{"limits that can't be counted with are refused", testInvalidLimits},
+		{"limits are written out when read", testLimitsWrittenOut},
 		{"pages by id", testPagesByID},
 		{"pages of subscriptions", testSubscriptionPages},
 		{"subscriptions are found", testFindSubscriptions},
@@ -69,6 +76,7 @@ func Run(t *testing.T, b Backend) {
 		{"replies are remembered", testReplies},
 		{"unreadable records are refused, not lost", testUnreadable},
 		{"unreadable records of the directory are refused, not lost", testUnreadableDirectory},
+		{"an unreadable plan refuses, and is not lost", testUnreadablePlan},
 		{"a closed store refuses", testClosed},
 	} {
 		t.Run(part.name, func(t *testing.T) {

@@ -1,0 +1,38 @@
+-- Limits, and the plans that give them to subscriptions. Everything here is added,
+-- with defaults, so that the previous release goes on reading and writing; what it
+-- writes keeps the limits that are there.
+-- Tables are locked in the order in which writers use them, and for a moment
+-- only: whoever stands behind a long reader gives way, and is tried again.
+
+-- +goose Up
+SET LOCAL lock_timeout = '1s';
+
+ALTER TABLE tenants ADD COLUMN limits TEXT NOT NULL DEFAULT '{}';
+ALTER TABLE users ADD COLUMN limits TEXT NOT NULL DEFAULT '{}';
+
+CREATE TABLE plans (
+    tenant_id    TEXT COLLATE "C" NOT NULL REFERENCES tenants (id),
+    id           TEXT COLLATE "C" NOT NULL CHECK (id <> ''),
+    display_name TEXT NOT NULL,
+    limits       TEXT NOT NULL,
+    version      BIGINT NOT NULL CHECK (version > 0),
+    create_time  BIGINT NOT NULL,
+    update_time  BIGINT NOT NULL,
+    PRIMARY KEY (tenant_id, id)
+);
+
+ALTER TABLE apis ADD COLUMN limits TEXT NOT NULL DEFAULT '{}';
+
+-- No foreign key leads from a subscription to its plan: what earlier releases took
+-- for one is any text. The index finds the subscriptions that have a plan.
+CREATE INDEX subscriptions_by_plan ON subscriptions (api_tenant_id, plan) WHERE plan <> '';
+
+ALTER TABLE keys ADD COLUMN limits TEXT NOT NULL DEFAULT '{}';
+
+-- +goose Down
+ALTER TABLE keys DROP COLUMN limits;
+DROP INDEX subscriptions_by_plan;
+ALTER TABLE apis DROP COLUMN limits;
+DROP TABLE plans;
+ALTER TABLE users DROP COLUMN limits;
+ALTER TABLE tenants DROP COLUMN limits;
