@@ -78,7 +78,13 @@ type Target struct {
 	Pattern    string
 	Permission string
 	Params     []Param
+	// Route is the route that matched, as the API has it; nil when the API was only
+	// named.
+	Route *storage.Route
 	// Subscriptions are those to the API that the key's user, or its whole
 	// tenant, has, if it wants one at all.
 	Subscriptions []*storage.Subscription
+	// Plans are those of the API's tenant, by id: what a subscription's Plan may
+	// name. They are there where Subscriptions are.
+	Plans map[string]*storage.Plan
 }

@@ -41,6 +41,7 @@ func (s *state) update(records *storage.Records, gone []storage.ChangeRef, route
 		}
 		s.apis[a.TenantID][a.ID] = a
 	}
+	s.replacePlans(records.Plans, gone)
 	for _, sub := range records.Subscriptions {
 		s.dropSubscription(sub.ID)
 		s.addSubscription(sub)
@@ -112,6 +113,31 @@ func (s *state) dropSubscription(id string) {
 	s.subscribed[who] = left
 }
 
+// replacePlans makes the plans of the tenants that changes touch anew, each once.
+func (s *state) replacePlans(written []*storage.Plan, gone []storage.ChangeRef) {
+	fresh := map[string]map[string]*storage.Plan{}
+	touched := func(tenant string) map[string]*storage.Plan {
+		if fresh[tenant] == nil {
+			fresh[tenant] = map[string]*storage.Plan{}
+			maps.Copy(fresh[tenant], s.plans[tenant])
+		}
+		return fresh[tenant]
+	}
+	for _, ref := range gone {
+		if ref.Kind == storage.ChangePlan {
+			delete(touched(ref.TenantID), ref.ID)
+		}
+	}
+	for _, p := range written {
+		touched(p.TenantID)[p.ID] = p
+	}
+	for tenant, plans := range fresh {
+		if s.plans[tenant] = plans; len(plans) == 0 {
+			delete(s.plans, tenant)
+		}
+	}
+}
+
 func (s *state) forget(gone []storage.ChangeRef) {
 	for _, ref := range gone {
 		switch ref.Kind {
@@ -127,6 +153,8 @@ func (s *state) forget(gone []storage.ChangeRef) {
 			s.records.Delete(ref.ID)
 		case storage.ChangeAPI:
 			delete(s.apis[ref.TenantID], ref.ID)
+		case storage.ChangePlan:
+			// replacePlans takes it away.
 		case storage.ChangeSubscription:
 			s.dropSubscription(ref.ID)
 		}

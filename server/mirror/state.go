@@ -35,6 +35,10 @@ type state struct {
 	apis   map[string]map[string]*storage.API
 	routes map[string]*access.Routes
 
+	// plans are each tenant's by id. Grants hold on to those of a tenant, so that
+	// they are replaced, and never changed in place.
+	plans map[string]map[string]*storage.Plan
+
 	subscriptions map[string]*storage.Subscription
 	subscribed    map[subscriber][]*storage.Subscription
 }
@@ -50,6 +54,7 @@ func newState(records *slab.Store, rolesAt uint64) *state {
 		owners:        &access.HostOwners{},
 		apis:          make(map[string]map[string]*storage.API),
 		routes:        make(map[string]*access.Routes),
+		plans:         make(map[string]map[string]*storage.Plan),
 		subscriptions: make(map[string]*storage.Subscription),
 		subscribed:    make(map[subscriber][]*storage.Subscription),
 	}
@@ -124,6 +129,7 @@ func (s *state) target(key *storage.Key, aim *access.Aim, room *Room) access.Tar
 	if key == nil || !access.WantsSubscription(key, t.API) {
 		return t
 	}
+	t.Plans = s.plans[t.API.TenantID]
 	t.Subscriptions = s.subscribed[subscriber{t.API.Ref(), key.User()}]
 	if whole := s.subscribed[subscriber{t.API.Ref(), storage.UserRef{TenantID: key.TenantID}}]; len(whole) > 0 {
 		t.Subscriptions = append(slices.Clip(t.Subscriptions), whole...)
@@ -169,5 +175,5 @@ func (s *state) matched(aim *access.Aim, named *storage.API) access.Target {
 	if !ok || named != nil && m.API != named {
 		return access.Target{}
 	}
-	return access.Target{API: m.API, Pattern: m.Pattern, Permission: m.Permission, Params: m.Params}
+	return access.Target{API: m.API, Pattern: m.Pattern, Permission: m.Permission, Params: m.Params, Route: &m.API.Routes[m.RouteIndex]}
 }

@@ -9,8 +9,8 @@
 // once. A reader copies what it needs while it holds the lock of the one shard it
 // came through, so that it sees a key wholly before a change or wholly after it.
 //
-// What repeats among keys (sets of scopes, labels, APIs, networks and roles,
-// names of tenants, prefixes) is kept once, as an ordinary Go value that all
+// What repeats among keys (sets of scopes, labels, APIs, networks, roles and
+// limits, names of tenants, prefixes) is kept once, as an ordinary Go value that all
 // lookups share. The number of such values is bounded, so that the collector's
 // work is too; beyond the bound a record carries its own.
 package slab

@@ -42,6 +42,7 @@ const (
 	keyHasCreatedBy
 	keyHasName
 	keyHasNote
+	keyHasLimits
 )
 
 // The flags of a secret, which stand before what they announce.
@@ -121,6 +122,7 @@ type keyParts struct {
 	networks     shared
 	secretPrefix shared
 	createdBy    shared
+	limits       shared
 	name         []byte
 	note         []byte
 	secrets      cursor
@@ -169,6 +171,9 @@ func (r keyRecord) parts(p *keyParts) {
 	}
 	if flags&keyHasCreatedBy != 0 {
 		p.createdBy = c.shared()
+	}
+	if flags&keyHasLimits != 0 {
+		p.limits = c.shared()
 	}
 	if flags&keyHasName != 0 {
 		p.name = c.text()

@@ -80,6 +80,10 @@ func (s *Store) encodeKey(k *storage.Key, user ref) keyRecord {
 		flags |= keyHasCreatedBy
 		out = s.creators.append(out, s.encoding(appendUserRef(s.part[:0], k.CreatedBy)))
 	}
+	if !k.Limits.Empty() {
+		flags |= keyHasLimits
+		out = s.limits.append(out, s.encoding(appendLimits(s.part[:0], &k.Limits)))
+	}
 	if k.DisplayName != "" {
 		flags |= keyHasName
 		out = appendText(out, k.DisplayName)
@@ -167,6 +171,7 @@ func (s *Store) letKey(rec keyRecord) {
 		s.words.release(secret.pepper)
 	}
 	s.creators.release(p.createdBy)
+	s.limits.release(p.limits)
 	s.letUser(rec.user())
 }
 

@@ -132,6 +132,7 @@ func (s *Store) fill(rec keyRecord, found *Found, t *texts) {
 	k.APIs = s.apis.resolve(p.apis)
 	k.AllowedCIDRs = s.networks.resolve(p.networks)
 	k.CreatedBy = s.creators.resolve(p.createdBy)
+	k.Limits = s.limits.resolve(p.limits)
 	k.SecretPrefix = s.words.resolve(p.secretPrefix)
 	if len(p.name) > 0 {
 		t.add(&k.DisplayName, p.name)
@@ -185,6 +186,7 @@ func (s *Store) fillUser(r ref, block userBlock, u *storage.User, tenant, id *st
 	u.Version = int64(block.u64(userVersionAt)) //nolint:gosec // the same bits
 	u.CreateTime, u.UpdateTime = moment(block.u64(userCreateAt)), moment(block.u64(userUpdateAt))
 	u.DeleteTime = moment(block.u64(userDeleteAt))
+	u.Limits = s.limits.resolve(p.limits)
 	if roles = s.roles.resolve(block.roles(&p)); roles != nil {
 		u.Roles = roles.IDs
 	}

@@ -44,6 +44,25 @@ var (
 	apis = rapid.Custom(func(t *rapid.T) storage.APIRef {
 		return storage.APIRef{TenantID: texts.Draw(t, "tenant"), ID: texts.Draw(t, "id")}
 	})
+	numbers    = rapid.OneOf(rapid.Int64Range(0, 9), rapid.Int64())
+	rateLimits = rapid.Custom(func(t *rapid.T) storage.RateLimit {
+		return storage.RateLimit{
+			Name: texts.Draw(t, "name"), Requests: numbers.Draw(t, "requests"), Period: time.Duration(numbers.Draw(t, "period")),
+			Burst: numbers.Draw(t, "burst"), Exact: rapid.Bool().Draw(t, "exact"),
+		}
+	})
+	quotas = rapid.Custom(func(t *rapid.T) storage.Quota {
+		return storage.Quota{
+			Name: texts.Draw(t, "name"), Limit: numbers.Draw(t, "limit"), Period: storage.QuotaPeriod(texts.Draw(t, "period")),
+			TimeZone: texts.Draw(t, "zone"), Refill: storage.QuotaRefill(texts.Draw(t, "refill")),
+		}
+	})
+	limits = rapid.OneOf(rapid.Just(storage.Limits{}), rapid.Custom(func(t *rapid.T) storage.Limits {
+		return storage.Limits{
+			RateLimits: rapid.OneOf(rapid.Just([]storage.RateLimit(nil)), rapid.SliceOfN(rateLimits, 1, 4)).Draw(t, "rate limits"),
+			Quotas:     rapid.OneOf(rapid.Just([]storage.Quota(nil)), rapid.SliceOfN(quotas, 1, 4)).Draw(t, "quotas"),
+		}
+	}))
 	digests = rapid.Custom(func(t *rapid.T) storage.Digest {
 		return storage.Digest(rapid.SliceOfN(rapid.Byte(), 32, 32).Draw(t, "digest"))
 	})
@@ -54,8 +73,8 @@ var (
 			AllowedCIDRs: rapid.OneOf(rapid.Just([]netip.Prefix(nil)), rapid.SliceOfN(prefixes, 0, 4)).Draw(t, "networks"),
 			Labels:       rapid.OneOf(rapid.Just(map[string]string(nil)), rapid.MapOfN(texts, texts, 0, 4)).Draw(t, "labels"),
 			APIs:         rapid.OneOf(rapid.Just([]storage.APIRef(nil)), rapid.SliceOfN(apis, 0, 3)).Draw(t, "apis"),
-			SecretPrefix: texts.Draw(t, "prefix"),
-			State:        rapid.SampledFrom([]storage.KeyState{"", storage.KeyActive, storage.KeyDisabled, storage.KeyRevoked}).Draw(t, "state"),
+			SecretPrefix: texts.Draw(t, "prefix"), Limits: limits.Draw(t, "limits"),
+			State: rapid.SampledFrom([]storage.KeyState{"", storage.KeyActive, storage.KeyDisabled, storage.KeyRevoked}).Draw(t, "state"),
 			RevokeReason: rapid.SampledFrom([]storage.RevokeReason{
 				"", storage.RevokeKeyCompromise, storage.RevokeCessation, storage.RevokeSuperseded, storage.RevokePrivilegeWithdrawn,
 			}).Draw(t, "reason"),
@@ -81,7 +100,7 @@ var (
 			TenantID: texts.Draw(t, "tenant"), ID: texts.Draw(t, "id"), DisplayName: texts.Draw(t, "name"),
 			Kind:  rapid.SampledFrom([]storage.UserKind{"", storage.UserPerson, storage.UserServiceAccount}).Draw(t, "kind"),
 			State: rapid.SampledFrom([]storage.UserState{"", storage.UserActive, storage.UserSuspended, storage.UserDeleted}).Draw(t, "state"),
-			Roles: lists.Draw(t, "roles"), Version: versions.Draw(t, "version"),
+			Roles: lists.Draw(t, "roles"), Limits: limits.Draw(t, "limits"), Version: versions.Draw(t, "version"),
 			CreateTime: times.Draw(t, "create"), UpdateTime: times.Draw(t, "update"), DeleteTime: times.Draw(t, "delete"),
 		}
 	})
@@ -158,7 +177,8 @@ func TestValuesBeyondTheBoundStayWhole(t *testing.T) {
 		k.Scopes, k.Labels, k.APIs = []string{name + ".a", name + ".b"}, map[string]string{"a": name}, []storage.APIRef{{TenantID: name, ID: "x"}}
 		k.SecretPrefix, k.Secrets[0].PepperID, k.Secrets[0].Prefix = "p"+name, "q"+name, "r"+name
 		k.AllowedCIDRs = []netip.Prefix{netip.PrefixFrom(netip.AddrFrom4([4]byte{byte(i >> 16), byte(i >> 8), byte(i)}), 24)}
-		return k, &storage.User{TenantID: "t" + name, ID: "u" + name, Roles: []string{"role" + name}}
+		k.Limits = storage.Limits{Quotas: []storage.Quota{{Name: name, Limit: 1, Period: storage.QuotaDay}}}
+		return k, &storage.User{TenantID: "t" + name, ID: "u" + name, Roles: []string{"role" + name}, Limits: k.Limits}
 	}
 	for i := range n {
 		k, u := made(i)
@@ -176,7 +196,7 @@ func TestValuesBeyondTheBoundStayWhole(t *testing.T) {
 			t.Fatal(diff)
 		}
 	}
-	if most := 7 << 16; s.Stats().Shared > most {
+	if most := 8 << 16; s.Stats().Shared > most {
 		t.Errorf("%d values are shared, want at most %d", s.Stats().Shared, most)
 	}
 	for i := range n {
@@ -252,5 +272,29 @@ func TestDigestsAreComparedWhole(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestLimitsCostOnlyThoseWhoBearThem: empty limits take no room, and those with the
+// same ones share them.
+func TestLimitsCostOnlyThoseWhoBearThem(t *testing.T) {
+	bearing := func(limits storage.Limits) (live, shared int) {
+		s, f := slab.New(slab.Options{}), newFleet()
+		for i := range uint64(10) {
+			k, u := f.key(i), f.user(i)
+			k.Limits, u.Limits = limits, limits
+			if err := errors.Join(s.Put(k), s.PutUser(u)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return s.Live(), s.Stats().Shared
+	}
+	live, shared := bearing(storage.Limits{})
+	if empty, _ := bearing(storage.Limits{RateLimits: []storage.RateLimit{}, Quotas: []storage.Quota{}}); empty != live {
+		t.Errorf("empty limits: got %d bytes, want %d", empty, live)
+	}
+	_, some := bearing(storage.Limits{RateLimits: []storage.RateLimit{{Name: "m", Requests: 1, Period: time.Minute, Burst: 1}}})
+	if some != shared+1 {
+		t.Errorf("the same limits on all: got %d shared values, want %d and one", some, shared)
 	}
 }

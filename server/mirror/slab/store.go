@@ -40,6 +40,7 @@ type Store struct {
 	networks interned[[]netip.Prefix]
 	creators interned[storage.UserRef]
 	roles    interned[*RoleSet]
+	limits   interned[storage.Limits]
 
 	// write is held by the one writer; what follows is the writer's own.
 	write     sync.Mutex
@@ -77,6 +78,7 @@ func New(opts Options) *Store {
 		networks: newInterned(decodeNetworks),
 		creators: newInterned(decodeUserRef),
 		roles:    newInterned(decodeRoleSet),
+		limits:   newInterned(decodeLimits),
 	}
 	s.arena.source = offHeap
 	if opts.OnHeap {
@@ -137,6 +139,6 @@ func (s *Store) Stats() Stats {
 		Users: s.userCount,
 		Bytes: s.arena.touched(),
 		Shared: len(s.words.numbers) + len(s.scopes.numbers) + len(s.labels.numbers) + len(s.apis.numbers) +
-			len(s.networks.numbers) + len(s.creators.numbers) + len(s.roles.numbers),
+			len(s.networks.numbers) + len(s.creators.numbers) + len(s.roles.numbers) + len(s.limits.numbers),
 	}
 }

@@ -29,10 +29,12 @@ const (
 	userKindBit = 2
 	// userPresent is missing where a key refers to a user that is not there.
 	userPresent = 1 << 4
+	// userHasLimits says that limits follow.
+	userHasLimits = 1 << 5
 )
 
 // userBlock is a block in its whole size. After the head stand the tenant, which
-// is shared, the id, the display name, and a role set that is carried.
+// is shared, the id, the display name, a role set that is carried, and limits.
 type userBlock []byte
 
 func (s *Store) userAt(r ref) userBlock {
@@ -69,7 +71,8 @@ type userParts struct {
 	id     []byte
 	name   []byte
 	// roles is the role set's encoding, when it is carried.
-	roles []byte
+	roles  []byte
+	limits shared
 }
 
 func (b userBlock) parts() (p userParts) {
@@ -79,6 +82,9 @@ func (b userBlock) parts() (p userParts) {
 	p.name = c.text()
 	if b.u32(userRolesAt) == carried {
 		p.roles = c.text()
+	}
+	if b.u32(userFlagsAt)&userHasLimits != 0 {
+		p.limits = c.shared()
 	}
 	return p
 }

@@ -74,6 +74,7 @@ func (s *Store) withdrawUser(r ref) {
 	block.setU32(userRolesAt, 0)
 	lock.Unlock()
 	s.roles.release(roles)
+	s.limits.release(p.limits)
 	s.userCount--
 }
 
@@ -165,6 +166,10 @@ func (s *Store) encodeUser(u *storage.User) userBlock {
 			out = appendText(out, part)
 		}
 	}
+	if !u.Limits.Empty() {
+		flags |= userHasLimits
+		out = s.limits.append(out, s.encoding(appendLimits(s.part[:0], &u.Limits)))
+	}
 	s.scratch = out
 	block := userBlock(out)
 	block.setU32(userFlagsAt, flags)
@@ -182,6 +187,7 @@ func (s *Store) letContent(content userBlock) {
 	p := content.parts()
 	s.words.release(p.tenant)
 	s.roles.release(content.roles(&p))
+	s.limits.release(p.limits)
 }
 
 // rewriteUser puts new content in place of what a user has.
