@@ -16,7 +16,7 @@ REVISION ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 LDFLAGS  := -s -w -X main.version=$(VERSION) -X main.revision=$(REVISION)
 
 # The files with what checks are made of, and those they refer to.
-FAST := key_service key verdict propagation
+FAST := key_service key limits verdict propagation
 
 # How long each fuzz target runs in `make fuzz-short`.
 FUZZTIME ?= 5s

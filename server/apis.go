@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	pb "github.com/keystile/keystile/api/keystile/v1"
@@ -12,7 +11,7 @@ import (
 )
 
 const (
-	apiMask   = "displayName, visibility, subscriptionRequired, allowPreflight and routes"
+	apiMask   = "displayName, visibility, subscriptionRequired, allowPreflight, routes, rateLimits and quotas"
 	apiIDForm = "1 to 63 lower-case letters, digits, '_' and '-', beginning with a letter and not with \"keystile\""
 )
 
@@ -178,11 +177,11 @@ func (d *DirectoryServer) UpdateApi(ctx context.Context, req *pb.UpdateApiReques
 	in := req.GetApi()
 	var v violations
 	v.requestID(req.GetRequestId())
-	mask := readMask(&v, req.GetUpdateMask().GetPaths(), map[string]bool{
+	mask := readMask(&v, req.GetUpdateMask().GetPaths(), limitsGiven(map[string]bool{
 		"display_name": in.GetDisplayName() != "", "visibility": in.GetVisibility() != pb.Api_VISIBILITY_UNSPECIFIED,
 		"subscription_required": in.GetSubscriptionRequired(), "allow_preflight": in.GetAllowPreflight(),
 		"routes": len(in.GetRoutes()) > 0,
-	}, apiMask)
+	}, in), apiMask)
 	readAPIFields(&v, in, &storage.API{ID: in.GetId()}, mask)
 	if err := v.err(); err != nil {
 		return nil, err
@@ -307,87 +306,4 @@ func (d *DirectoryServer) DeleteApi(ctx context.Context, req *pb.DeleteApiReques
 
 func apiTarget(ref storage.APIRef) auditTarget {
 	return auditTarget{Kind: "api", TenantID: ref.TenantID, ID: ref.ID}
-}
-
-// routesFit wants an API's routes to be valid, to lie inside their tenant's
-// hosts, and to tie with no route of the tenant.
-func routesFit(tx storage.Tx, t *storage.Tenant, a *storage.API) error {
-	all, err := tx.ListTenantAPIs(t.ID)
-	if err != nil {
-		return fmt.Errorf("reading the tenant's APIs: %w", err)
-	}
-	all = slices.DeleteFunc(all, func(other *storage.API) bool { return other.ID == a.ID })
-	var v violations
-	_, faults := access.NewRoutes(append(all, a))
-	for _, f := range faults {
-		if f.API == a.Ref() && f.Route < 0 {
-			v.add("api."+f.Field, "%s", f.Problem)
-		} else if f.API == a.Ref() {
-			v.add(fmt.Sprintf("api.routes[%d].%s", f.Route, f.Field), "%s", f.Problem)
-		}
-	}
-	for i, route := range a.Routes {
-		if !hostsInside(route.Hosts, t.Hosts) {
-			v.add(fmt.Sprintf("api.routes[%d].hosts", i), "must lie inside the tenant's own hosts, which the operator sets; \"*\" is all of them")
-		}
-	}
-	return v.err()
-}
-
-// readAPIFields checks and sets the fields that a mask names; nil is all.
-// Routes are judged where their neighbours are known.
-func readAPIFields(v *violations, in *pb.Api, into *storage.API, mask map[string]bool) {
-	if mask == nil || mask["display_name"] {
-		v.text("api.displayName", in.GetDisplayName(), maxName)
-		into.DisplayName = in.GetDisplayName()
-	}
-	if mask == nil || mask["visibility"] {
-		if _, known := pb.Api_Visibility_name[int32(in.GetVisibility())]; !known {
-			v.add("api.visibility", "must be PUBLIC or PRIVATE")
-		}
-		into.Visibility = storage.VisibilityPrivate
-		if in.GetVisibility() == pb.Api_PUBLIC {
-			into.Visibility = storage.VisibilityPublic
-		}
-	}
-	if mask == nil || mask["subscription_required"] {
-		into.SubscriptionRequired = in.GetSubscriptionRequired()
-	}
-	if mask == nil || mask["allow_preflight"] {
-		into.AllowPreflight = in.GetAllowPreflight()
-	}
-	if mask != nil && !mask["routes"] {
-		return
-	}
-	if len(in.GetRoutes()) > maxRoutes {
-		v.add("api.routes", "must hold at most %d routes", maxRoutes)
-		return
-	}
-	into.Routes = nil
-	for _, r := range in.GetRoutes() {
-		hosts := make([]string, len(r.GetHosts()))
-		for i, h := range r.GetHosts() {
-			hosts[i] = h
-			if normal, ok := access.NormalHostPattern(h); ok {
-				hosts[i] = normal
-			}
-		}
-		into.Routes = append(into.Routes, storage.Route{
-			Hosts: hosts, Methods: r.GetMethods(), Path: r.GetPath(), Permission: r.GetPermission(),
-		})
-	}
-}
-
-func apiToProto(a *storage.API) *pb.Api {
-	out := &pb.Api{
-		Id: a.ID, TenantId: a.TenantID, DisplayName: a.DisplayName,
-		Visibility: pb.Api_Visibility(pb.Api_Visibility_value[string(a.Visibility)]),
-		State:      pb.Api_State(pb.Api_State_value[string(a.State)]), DeprecateTime: timeToProto(a.DeprecateTime),
-		SunsetTime: timeToProto(a.SunsetTime), SubscriptionRequired: a.SubscriptionRequired, AllowPreflight: a.AllowPreflight,
-		Etag: etag(a.Version), CreateTime: timeToProto(a.CreateTime), UpdateTime: timeToProto(a.UpdateTime),
-	}
-	for _, r := range a.Routes {
-		out.Routes = append(out.Routes, &pb.Route{Hosts: r.Hosts, Methods: r.Methods, Path: r.Path, Permission: r.Permission})
-	}
-	return out
 }

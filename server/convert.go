@@ -30,6 +30,8 @@ func keyToProto(k *storage.Key, now time.Time) *pb.Key {
 		UpdateTime:   timeToProto(k.UpdateTime),
 		DeleteTime:   timeToProto(k.DeleteTime),
 		SecretPrefix: k.SecretPrefix,
+		RateLimits:   rateLimitsToProto(&k.Limits),
+		Quotas:       quotasToProto(&k.Limits),
 	}
 	for _, n := range k.AllowedCIDRs {
 		out.AllowedCidrs = append(out.AllowedCidrs, n.String())
@@ -69,6 +71,7 @@ func tenantToProto(t *storage.Tenant) *pb.Tenant {
 		Id: t.ID, DisplayName: t.DisplayName, State: pb.Tenant_State(pb.Tenant_State_value[string(t.State)]),
 		SecretPrefix: t.SecretPrefix, Etag: etag(t.Version), Hosts: t.Hosts, KeyPolicy: keyPolicyToProto(&t.KeyPolicy),
 		CreateTime: timeToProto(t.CreateTime), UpdateTime: timeToProto(t.UpdateTime), DeleteTime: timeToProto(t.DeleteTime),
+		RateLimits: rateLimitsToProto(&t.Limits), Quotas: quotasToProto(&t.Limits),
 	}
 }
 
@@ -78,6 +81,7 @@ func userToProto(u *storage.User) *pb.User {
 		Kind: pb.User_Kind(pb.User_Kind_value[string(u.Kind)]), State: pb.User_State(pb.User_State_value[string(u.State)]),
 		Roles: u.Roles, Etag: etag(u.Version),
 		CreateTime: timeToProto(u.CreateTime), UpdateTime: timeToProto(u.UpdateTime), DeleteTime: timeToProto(u.DeleteTime),
+		RateLimits: rateLimitsToProto(&u.Limits), Quotas: quotasToProto(&u.Limits),
 	}
 }
 

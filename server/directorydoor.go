@@ -10,7 +10,6 @@ const (
 	maxHosts       = 256
 	maxPermissions = 256
 	maxRoutes      = 1000
-	maxPlan        = 64
 )
 
 // DirectoryServer is the door of keystile.v1.DirectoryService.

@@ -81,7 +81,7 @@ func (w *directoryWrite) run(ctx context.Context, work func(tx storage.Tx, now t
 	switch {
 	case errors.Is(err, errDryRun):
 		return out, nil
-	case errors.Is(err, errOutranked):
+	case errors.Is(err, errOutranked), errors.Is(err, errLoosened):
 		return receipt{}, s.refuse(ctx, w.caller, methodFrom(ctx), err)
 	case err != nil:
 		return receipt{}, err //nolint:wrapcheck // the table of faults reads it

@@ -82,7 +82,7 @@ func (s *Service) readImportedKey(v *violations, in *pb.ImportedKey, now time.Ti
 	key := &storage.Key{UserID: in.GetUserId(), State: storage.KeyActive}
 	for _, set := range readKeyFields(v, &pb.Key{
 		DisplayName: in.GetDisplayName(), Scopes: in.GetScopes(), AllowedCidrs: in.GetAllowedCidrs(),
-		Labels: in.GetLabels(), ExpireTime: in.GetExpireTime(), Apis: in.GetApis(),
+		Labels: in.GetLabels(), ExpireTime: in.GetExpireTime(), Apis: in.GetApis(), RateLimits: in.GetRateLimits(), Quotas: in.GetQuotas(),
 	}) {
 		set(key)
 	}

@@ -12,7 +12,7 @@ import (
 // records are what a request of the table is about: those of the tenant acme,
 // or names of the same form that lead to nothing.
 type records struct {
-	tenant, user, role, api string
+	tenant, user, role, api, plan string
 	// spare is an API that nobody has asked for.
 	spare       string
 	key, secret string
@@ -65,7 +65,7 @@ func via(routes ...string) []string { return routes }
 func permissions() []permitted {
 	var rows []permitted
 	for _, part := range [][]permitted{checkRows(), manageRows(), keyRows(), tenantRows(), userRows(), roleRows(), apiRows(),
-		subscriptionRows(), decisionRows(), selfRows(), auditRows()} {
+		planRows(), limitRows(), subscriptionRows(), decisionRows(), selfRows(), auditRows()} {
 		rows = append(rows, part...)
 	}
 	return rows

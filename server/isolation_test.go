@@ -90,7 +90,10 @@ func newEstate(t *testing.T, checkAuth server.CheckAuth) *estate {
 	}
 	e.api("beta", "books", nil, "GET /books")
 	e.call(200, "POST", "/v1/roles", e.root, object{"role": object{"id": "tapir-role", "tenantId": "acme", "displayName": tapir, "permissions": []string{"orders.read"}}})
-	a := records{tenant: "acme", user: "tapir-owner", role: "tapir-role", api: "tapirs", spare: "tapirs-spare"}
+	for _, id := range []string{tapir, "tapir-plan"} {
+		e.plan("acme", id)
+	}
+	a := records{tenant: "acme", user: "tapir-owner", role: "tapir-role", api: "tapirs", plan: "tapir-plan", spare: "tapirs-spare"}
 	a.key, a.secret = e.key("acme", a.user, object{"displayName": tapir, "labels": object{"of": tapir}})
 	a.pending = e.subscribe("acme", a.user, "acme", "tapirs")
 	for _, s := range []*string{&a.approved, &a.paused} {
@@ -142,7 +145,7 @@ func (e *estate) missing(tenant string) records {
 	}
 	none := strings.Repeat("0", 26)
 	return records{
-		tenant: tenant, user: "nosuch", role: "nosuch", api: "nosuch", spare: "nosuch", key: "key_" + none, secret: secret.Reveal(),
+		tenant: tenant, user: "nosuch", role: "nosuch", api: "nosuch", plan: "nosuch", spare: "nosuch", key: "key_" + none, secret: secret.Reveal(),
 		pending: "sub_" + none, approved: "sub_" + none, paused: "sub_" + none, outward: "sub_" + none, decision: "dec_" + none,
 	}
 }
@@ -189,7 +192,7 @@ func (e *estate) versions() string {
 	e.t.Helper()
 	var out []string
 	for _, path := range []string{
-		"tenants/acme", "users/tapir-owner?tenantId=acme", "roles/tapir-role?tenantId=acme", "apis/tapirs?tenantId=acme", "keys/" + e.acme.key,
+		"tenants/acme", "users/tapir-owner?tenantId=acme", "roles/tapir-role?tenantId=acme", "apis/tapirs?tenantId=acme", "plans/tapir-plan?tenantId=acme", "keys/" + e.acme.key,
 		"subscriptions/" + e.acme.pending, "subscriptions/" + e.acme.approved, "subscriptions/" + e.acme.paused, "subscriptions/" + e.acme.outward,
 	} {
 		for kind, record := range e.call(200, "GET", "/v1/"+path, e.root, nil) {

@@ -38,6 +38,8 @@ func readKeyFields(v *violations, in *pb.Key) map[string]func(*storage.Key) {
 	apis := readAPINames(v, "key.apis", in.GetApis())
 	start := readTime(v, "key.startTime", in.GetStartTime())
 	end := readTime(v, "key.expireTime", in.GetExpireTime())
+	var limits storage.Limits
+	readLimits(v, "key.", in, &limits, nil)
 	return map[string]func(*storage.Key){
 		"display_name":  func(k *storage.Key) { k.DisplayName = name },
 		"scopes":        func(k *storage.Key) { k.Scopes = scopes },
@@ -46,6 +48,8 @@ func readKeyFields(v *violations, in *pb.Key) map[string]func(*storage.Key) {
 		"start_time":    func(k *storage.Key) { k.StartTime = start },
 		"expire_time":   func(k *storage.Key) { k.ExpireTime = end },
 		"apis":          func(k *storage.Key) { k.APIs = ownAPIs(apis, k.TenantID) },
+		maskRateLimits:  func(k *storage.Key) { k.Limits.RateLimits = limits.RateLimits },
+		maskQuotas:      func(k *storage.Key) { k.Limits.Quotas = limits.Quotas },
 	}
 }
 

@@ -103,7 +103,7 @@ func (m *managedWrite) finish(ctx context.Context, tx storage.Tx, o callOptions,
 
 // notePast adds to the audit trail that a caller tried for more than it holds.
 func (m *managedWrite) notePast(ctx context.Context, err error) error {
-	if errors.Is(err, errOutranked) {
+	if errors.Is(err, errOutranked) || errors.Is(err, errLoosened) {
 		return m.service.refuse(ctx, m.caller, methodFrom(ctx), err)
 	}
 	return err

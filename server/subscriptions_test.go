@@ -48,6 +48,10 @@ func TestRoutesAndSubscriptions(t *testing.T) {
 	if len(pending.at("subscriptions").([]any)) != 1 {
 		t.Errorf("the owner sees %v", pending)
 	}
+	if got := fields(h.call(400, "POST", "/v1/subscriptions/"+id+":approve", owner, object{"plan": "gold"})); got != "[plan]" {
+		t.Errorf("approved with a plan that is not there: %s", got)
+	}
+	h.plan("acme", "gold")
 	h.call(200, "POST", "/v1/subscriptions/"+id+":approve", owner, object{"plan": "gold", "expireTime": time.Now().Add(time.Hour).Format(time.RFC3339)})
 	out := ask("ALLOWED")
 	if out.text("apiId") != "orders" || out.text("apiTenantId") != "acme" || out.text("routePath") != "/orders/{id}" || out.text("pathParameters", "id") != "7" {

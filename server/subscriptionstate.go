@@ -30,7 +30,9 @@ var subscriptionMoves = map[string]subscriptionMove{
 // ApproveSubscription grants a pending subscription.
 func (d *DirectoryServer) ApproveSubscription(ctx context.Context, req *pb.ApproveSubscriptionRequest) (*pb.ApproveSubscriptionResponse, error) {
 	var v violations
-	v.text("plan", req.GetPlan(), maxPlan)
+	if req.GetPlan() != "" {
+		v.id("plan", req.GetPlan(), access.ValidAPIID, "the id of a plan")
+	}
 	end := readTime(&v, "expireTime", req.GetExpireTime())
 	if !end.IsZero() && !end.After(d.service.now()) {
 		v.add("expireTime", "must be in the future")
@@ -101,8 +103,12 @@ func (d *DirectoryServer) moveSubscription(ctx context.Context, name string, req
 	if err != nil {
 		return receipt{}, err
 	}
+	plan := ""
+	if approval, ok := req.(*pb.ApproveSubscriptionRequest); ok {
+		plan = approval.GetPlan()
+	}
 	return d.changeSubscription(ctx, subscriptionChange{
-		sub: sub, caller: caller, req: req, reply: reply, etag: req.GetEtag(), dryRun: req.GetValidateOnly(), permission: move.permission,
+		sub: sub, caller: caller, req: req, reply: reply, etag: req.GetEtag(), dryRun: req.GetValidateOnly(), permission: move.permission, plan: plan,
 		change: func(s *storage.Subscription) error {
 			if !slices.Contains(move.from, s.State) {
 				return precondition("the subscription is %s; only one that is %s can be moved by %s", s.State, move.from[0], name)
@@ -144,8 +150,10 @@ type subscriptionChange struct {
 	requestID  string
 	dryRun     bool
 	permission string
-	change     func(*storage.Subscription) error
-	show       func(*pb.Subscription)
+	// plan, if given, is the plan that the subscription is to have.
+	plan   string
+	change func(*storage.Subscription) error
+	show   func(*pb.Subscription)
 }
 
 // changeSubscription carries a change out, in both tenants' trails.
@@ -155,6 +163,11 @@ func (d *DirectoryServer) changeSubscription(ctx context.Context, c subscription
 		action: c.permission, target: subscriptionTarget(c.sub.API.TenantID, c.sub.ID), alsoTrail: c.sub.TenantID,
 	}
 	return w.run(ctx, func(tx storage.Tx, _ time.Time) (changed, error) {
+		if c.plan != "" {
+			if err := planExists(tx, storage.PlanRef{TenantID: c.sub.API.TenantID, ID: c.plan}); err != nil {
+				return changed{}, err
+			}
+		}
 		sub, err := tx.GetSubscription(c.sub.ID)
 		if err != nil {
 			return changed{}, namedNotFound(fmt.Errorf("reading the subscription: %w", err), "subscription")

@@ -14,7 +14,7 @@ import (
 	"github.com/keystile/keystile/storage"
 )
 
-const tenantMask = "displayName, secretPrefix, keyPolicy and hosts"
+const tenantMask = "displayName, secretPrefix, keyPolicy, hosts, rateLimits and quotas"
 
 // GetTenant reads one tenant.
 func (d *DirectoryServer) GetTenant(ctx context.Context, req *pb.GetTenantRequest) (*pb.GetTenantResponse, error) {
@@ -123,10 +123,10 @@ func (d *DirectoryServer) UpdateTenant(ctx context.Context, req *pb.UpdateTenant
 	var v violations
 	v.requestID(req.GetRequestId())
 	v.id("tenant.id", in.GetId(), validTenantID, tenantIDForm)
-	mask := readMask(&v, req.GetUpdateMask().GetPaths(), map[string]bool{
+	mask := readMask(&v, req.GetUpdateMask().GetPaths(), limitsGiven(map[string]bool{
 		"display_name": in.GetDisplayName() != "", "secret_prefix": in.GetSecretPrefix() != "",
 		"key_policy": in.GetKeyPolicy() != nil, "hosts": len(in.GetHosts()) > 0,
-	}, tenantMask)
+	}, in), tenantMask)
 	readTenantFields(&v, in, &storage.Tenant{}, mask)
 	if err := v.err(); err != nil {
 		return nil, err
@@ -141,6 +141,9 @@ func (d *DirectoryServer) UpdateTenant(ctx context.Context, req *pb.UpdateTenant
 	if mask["hosts"] && !caller.everywhere() {
 		return nil, s.refuse(ctx, caller, methodFrom(ctx), forbidden(
 			"hosts are set by the operator alone", "Ask an admin of the tenant \"system\" to set them."))
+	}
+	if err := s.tenantLimitsInReach(ctx, &caller, mask); err != nil {
+		return nil, err
 	}
 	out := &pb.UpdateTenantResponse{}
 	w := &directoryWrite{
@@ -238,6 +241,7 @@ func readTenantFields(v *violations, in *pb.Tenant, into *storage.Tenant, mask m
 	if mask == nil || mask["hosts"] {
 		into.Hosts = readHosts(v, "tenant.hosts", in.GetHosts())
 	}
+	readLimits(v, "tenant.", in, &into.Limits, mask)
 }
 
 const prefixForm = "must be 1 to 16 lower-case letters, digits and '_', beginning with a letter and not with \"keystile\""

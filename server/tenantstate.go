@@ -153,8 +153,8 @@ func emptyTenant(tx storage.Tx, id string, cascade bool, now time.Time) (*pb.Cas
 	return out, removeAPIsOf(tx, id, out)
 }
 
-// removeAPIsOf removes a tenant's APIs with their subscriptions, and what the
-// tenant itself is subscribed to.
+// removeAPIsOf removes a tenant's APIs with their subscriptions and plans, and what
+// the tenant itself is subscribed to.
 func removeAPIsOf(tx storage.Tx, id string, out *pb.Cascade) error {
 	for _, q := range []storage.SubscriptionQuery{{TenantID: id}, {API: storage.APIRef{TenantID: id}}} {
 		n, err := removeSubscriptions(tx, q)
@@ -172,6 +172,16 @@ func removeAPIsOf(tx storage.Tx, id string, out *pb.Cascade) error {
 			return fmt.Errorf("removing an API: %w", err)
 		}
 		out.Apis++
+	}
+	plans, err := tx.ListTenantPlans(id)
+	if err != nil {
+		return fmt.Errorf("reading the tenant's plans: %w", err)
+	}
+	for _, p := range plans {
+		if err := tx.DeletePlan(p.Ref()); err != nil {
+			return fmt.Errorf("removing a plan: %w", err)
+		}
+		out.Plans++
 	}
 	return nil
 }

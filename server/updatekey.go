@@ -15,9 +15,9 @@ import (
 type updateKey struct{ req *pb.UpdateKey }
 
 // masked are the fields a mask may name, as it names them.
-var masked = []string{"display_name", "scopes", "allowed_cidrs", "labels", "start_time", "expire_time", "apis"}
+var masked = []string{"display_name", "scopes", "allowed_cidrs", "labels", "start_time", "expire_time", "apis", maskRateLimits, maskQuotas}
 
-const maskForm = "displayName, scopes, allowedCidrs, labels, startTime, expireTime, apis"
+const maskForm = "displayName, scopes, allowedCidrs, labels, startTime, expireTime, apis, rateLimits, quotas"
 
 func (o updateKey) call() callOptions {
 	return callOptions{
@@ -34,7 +34,7 @@ func (o updateKey) mask() []string {
 	}
 	key := o.req.GetKey()
 	var out []string
-	for name, given := range map[string]bool{
+	for name, given := range limitsGiven(map[string]bool{
 		"display_name":  key.GetDisplayName() != "",
 		"scopes":        len(key.GetScopes()) > 0,
 		"allowed_cidrs": len(key.GetAllowedCidrs()) > 0,
@@ -42,7 +42,7 @@ func (o updateKey) mask() []string {
 		"start_time":    key.GetStartTime() != nil,
 		"expire_time":   key.GetExpireTime() != nil,
 		"apis":          len(key.GetApis()) > 0,
-	} {
+	}, key) {
 		if given {
 			out = append(out, name)
 		}
@@ -96,7 +96,11 @@ func (o updateKey) apply(w *keyWork, before *storage.Key) (result, error) {
 		v.add("key.userId", "is not the key's user, who can't be changed")
 	}
 	wantOrder(&v, "key.expireTime", after.StartTime, after.ExpireTime)
+	wantDistinctLimits(&v, "key.", &after.Limits)
 	if err := v.err(); err != nil {
+		return result{}, err
+	}
+	if err := limitsInReach(w.caller, before.User(), &before.Limits, &after.Limits); err != nil {
 		return result{}, err
 	}
 	if err := enforcePolicy(&w.tenant.KeyPolicy, after, w.now); err != nil {

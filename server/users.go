@@ -11,7 +11,7 @@ import (
 	"github.com/keystile/keystile/storage"
 )
 
-const userMask = "displayName, kind and roles"
+const userMask = "displayName, kind, roles, rateLimits and quotas"
 
 // GetUser reads one user.
 func (d *DirectoryServer) GetUser(ctx context.Context, req *pb.GetUserRequest) (*pb.GetUserResponse, error) {
@@ -158,9 +158,9 @@ func (d *DirectoryServer) UpdateUser(ctx context.Context, req *pb.UpdateUserRequ
 	var v violations
 	v.requestID(req.GetRequestId())
 	v.id("user.id", in.GetId(), validUserID, userIDForm)
-	mask := readMask(&v, req.GetUpdateMask().GetPaths(), map[string]bool{
+	mask := readMask(&v, req.GetUpdateMask().GetPaths(), limitsGiven(map[string]bool{
 		"display_name": in.GetDisplayName() != "", "kind": in.GetKind() != pb.User_KIND_UNSPECIFIED, "roles": len(in.GetRoles()) > 0,
-	}, userMask)
+	}, in), userMask)
 	readUserFields(&v, in, &storage.User{}, mask)
 	if len(req.GetUpdateMask().GetPaths()) == 0 && in.GetState() != pb.User_STATE_UNSPECIFIED {
 		v.add("user.state", "is changed by suspend and activate; leave it out")
@@ -226,6 +226,7 @@ func readUserFields(v *violations, in *pb.User, into *storage.User, mask map[str
 		readRoleNames(v, in.GetRoles())
 		into.Roles = slices.Clone(in.GetRoles())
 	}
+	readLimits(v, "user.", in, &into.Limits, mask)
 }
 
 func readRoleNames(v *violations, names []string) {

@@ -67,11 +67,14 @@ func (s *Service) applyUserChange(tx storage.Tx, caller *Caller, t *storage.Tena
 	if err := wantEtag(c.etag, u.Version); err != nil {
 		return changed{}, err
 	}
-	before := userToProto(u)
+	before, bounded := userToProto(u), u.Limits
 	note, err := c.change(tx, u, now)
 	if err != nil || note != "" {
 		c.show(before)
 		return changed{note: note}, err
+	}
+	if err := limitsInReach(caller, u.Ref(), &bounded, &u.Limits); err != nil {
+		return changed{}, err
 	}
 	if c.yields {
 		if err := s.userInReach(tx, caller, t, u); err != nil {

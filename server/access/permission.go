@@ -47,6 +47,15 @@ const (
 	PermAPIsRetire    = "keystile.apis.retire"
 	PermAPIsDelete    = "keystile.apis.delete"
 
+	PermPlansCreate = "keystile.plans.create"
+	PermPlansRead   = "keystile.plans.read"
+	PermPlansUpdate = "keystile.plans.update"
+	PermPlansDelete = "keystile.plans.delete"
+
+	// PermLimitsReset lets its holder make limits whole again, and loosen its own.
+	PermLimitsReset  = "keystile.limits.reset"
+	PermCreditsGrant = "keystile.credits.grant"
+
 	PermSubscriptionsCreate  = "keystile.subscriptions.create"
 	PermSubscriptionsRead    = "keystile.subscriptions.read"
 	PermSubscriptionsUpdate  = "keystile.subscriptions.update"

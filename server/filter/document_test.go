@@ -15,7 +15,7 @@ import (
 // listed are the lists by the headings that docs/filter.md gives them.
 var listed = map[string]proto.Message{
 	"Keys": &pb.Key{}, "Users": &pb.User{}, "Tenants": &pb.Tenant{}, "Roles": &pb.Role{},
-	"APIs": &pb.Api{}, "Subscriptions": &pb.Subscription{}, "Audit events": &pb.AuditEvent{},
+	"APIs": &pb.Api{}, "Plans": &pb.Plan{}, "Subscriptions": &pb.Subscription{}, "Audit events": &pb.AuditEvent{},
 }
 
 func document(t *testing.T) string {

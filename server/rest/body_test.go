@@ -65,7 +65,7 @@ func TestAnswersWriteEveryField(t *testing.T) {
 	got := w.ok("POST", "/v1/keys:check", `{"key":"k"}`).body
 	want := `{"allowed":false,"reason":"KEY_EXPIRED","message":"","remedy":"","documentationUrl":"","decisionId":"",` +
 		`"identity":null,"warnings":[],"expireTime":null,"freshness":null,"missingPermission":"","missingFrom":"",` +
-		`"apiId":"","apiTenantId":"","routePath":"","pathParameters":{}}`
+		`"apiId":"","apiTenantId":"","routePath":"","pathParameters":{},"limit":null}`
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

@@ -7,6 +7,7 @@ func directoryExamples() map[string][]example {
 		"updateTenant": {
 			{"policy", `{"tenant":{"keyPolicy":{"maxLifetime":"7776000s","defaultLifetime":"2592000s","expiryRequired":true,"allowedPrefixes":["ks"],` +
 				`"maxKeysPerUser":10,"requiredLabels":["team"]}},"updateMask":"keyPolicy"}`},
+			{"limits", `{"tenant":{"rateLimits":[{"name":"second","requests":1000,"period":"1s"}]},"updateMask":"rateLimits"}`},
 			{"hosts", `{"tenant":{"hosts":["api.acme.test","*.apis.acme.test"]},"updateMask":"hosts"}`},
 		},
 		"suspendTenant":  only(`{}`),
@@ -21,7 +22,7 @@ func directoryExamples() map[string][]example {
 	}
 }
 
-// apiExamples are bodies about APIs and subscriptions.
+// apiExamples are bodies about APIs, plans and subscriptions.
 func apiExamples() map[string][]example {
 	return map[string][]example{
 		"createApi": only(`{"api":{"id":"orders","tenantId":"acme","displayName":"Orders","visibility":"PRIVATE","subscriptionRequired":true,"routes":[` +
@@ -30,6 +31,9 @@ func apiExamples() map[string][]example {
 		"updateApi":    only(`{"api":{"tenantId":"acme","visibility":"PUBLIC"},"updateMask":"visibility"}`),
 		"deprecateApi": only(`{"tenantId":"acme","sunsetTime":"2030-01-01T00:00:00Z"}`),
 		"retireApi":    only(`{"tenantId":"acme"}`),
+		"createPlan": only(`{"plan":{"id":"gold","tenantId":"acme","displayName":"Gold","rateLimits":[{"name":"minute","requests":600,"period":"60s"}],` +
+			`"quotas":[{"name":"month","limit":"1000000","period":"MONTH","timeZone":"Europe/Berlin"}]}}`),
+		"updatePlan": only(`{"plan":{"tenantId":"acme","rateLimits":[{"name":"minute","requests":1200,"period":"60s","burst":200}]},"updateMask":"rateLimits"}`),
 		"createSubscription": only(`{"subscription":{"tenantId":"beta","userId":"bo","apiId":"orders","apiTenantId":"acme",` +
 			`"note":"to show orders in the shop"},"requestId":"7d1f0c2e"}`),
 		"updateSubscription":  only(`{"subscription":{"note":"to show orders in the shop and in the app"},"updateMask":"note"}`),

@@ -46,7 +46,11 @@ func keyExamples() map[string][]example {
 		},
 		"createKey": only(`{"key":{"tenantId":"acme","userId":"ada","displayName":"ci","scopes":["orders.read"],"allowedCidrs":["203.0.113.0/24"],` +
 			`"labels":{"team":"shop"},"expireTime":"2030-01-01T00:00:00Z","apis":["orders"]},"requestId":"7d1f0c2e"}`),
-		"updateKey":  only(`{"key":{"displayName":"ci on main"},"updateMask":"displayName"}`),
+		"updateKey": {
+			{"name", `{"key":{"displayName":"ci on main"},"updateMask":"displayName"}`},
+			{"limits", `{"key":{"rateLimits":[{"name":"m","requests":10,"period":"60s","burst":10}],"quotas":[{"name":"q","limit":"100","period":"DAY"}]},` +
+				`"updateMask":"rateLimits,quotas"}`},
+		},
 		"rotateKey":  only(`{"gracePeriod":"3600s"}`),
 		"revokeKey":  only(`{"reason":"KEY_COMPROMISE","note":"found in a public repository"}`),
 		"disableKey": only(`{}`),
@@ -68,13 +72,15 @@ func answerExamples() map[string][]example {
 				`"documentationUrl":"","decisionId":"dec_0123456789abcdefghjkmnpqrs",` +
 				`"identity":{"tenantId":"acme","userId":"ada","keyId":"key_0123456789abcdefghjkmnpqrs","displayName":"","roles":[],"permissions":[],"labels":{}},` +
 				`"warnings":[],"expireTime":"2030-01-01T00:00:00Z","freshness":{"age":"0.4s","revision":"17","stale":false},"missingPermission":"","missingFrom":"",` +
-				`"apiId":"","apiTenantId":"","routePath":"","pathParameters":{}}`},
+				`"apiId":"","apiTenantId":"","routePath":"","pathParameters":{},"limit":null}`},
 			{"allowed", `{"allowed":true,"reason":"ALLOWED","message":"the call may go ahead","remedy":"",` +
 				`"documentationUrl":"","decisionId":"dec_0123456789abcdefghjkmnpqrs",` +
 				`"identity":{"tenantId":"acme","userId":"ada","keyId":"key_0123456789abcdefghjkmnpqrs","displayName":"Ada","roles":["developer"],` +
 				`"permissions":["orders.read"],"labels":{"team":"shop"}},` +
 				`"warnings":[],"expireTime":null,"freshness":{"age":"0.4s","revision":"17","stale":false},"missingPermission":"","missingFrom":"",` +
-				`"apiId":"orders","apiTenantId":"acme","routePath":"/orders/{id}","pathParameters":{"id":"7"}}`},
+				`"apiId":"orders","apiTenantId":"acme","routePath":"/orders/{id}","pathParameters":{"id":"7"},` +
+				`"limit":{"name":"minute","subject":"KEY","kind":"RATE","limit":"10","remaining":"9","reset":"6s","retryAfter":null,"degraded":false,` +
+				`"period":"60s","requests":"10"}}`},
 		},
 	}
 }

@@ -32,9 +32,9 @@ func TestAnswersFitTheirSchemas(t *testing.T) {
 	for schema, text := range map[string]string{
 		"CheckKeyResponse": `{"allowed":false,"reason":"KEY_EXPIRED","message":"","remedy":"","documentationUrl":"","decisionId":"","identity":null,` +
 			`"warnings":[],"expireTime":null,"freshness":null,"missingPermission":"","missingFrom":"",` +
-			`"apiId":"","apiTenantId":"","routePath":"","pathParameters":{}}`,
+			`"apiId":"","apiTenantId":"","routePath":"","pathParameters":{},"limit":null}`,
 		"GetKeyResponse":     `{"key":null}`,
-		"DeleteUserResponse": `{"user":null,"cascade":{"users":"0","keys":"2","roles":"0","apis":"0","subscriptions":"0"},"note":"","revision":"7","propagation":null}`,
+		"DeleteUserResponse": `{"user":null,"cascade":{"users":"0","keys":"2","roles":"0","apis":"0","subscriptions":"0","plans":"0"},"note":"","revision":"7","propagation":null}`,
 		"ExplainResponse":    `{"verdict":null,"steps":[],"past":null}`,
 	} {
 		var value any

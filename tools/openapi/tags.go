@@ -18,6 +18,7 @@ func tags() []tag {
 		{"Users", "Whom keys belong to: people and service accounts.", []string{"users"}},
 		{"Roles", "Named sets of permissions, which bound what a user's keys may do.", []string{"roles"}},
 		{"APIs", "What is protected, and the routes that requests are matched by.", []string{"apis"}},
+		{"Plans", "Named sets of limits, which approvers give to subscriptions.", []string{"plans"}},
 		{"Subscriptions", "The right to call an API, asked for, approved, and paused.", []string{"subscriptions"}},
 		{"Audit", "The tamper-evident trail of what was done and refused.", []string{"auditEvents"}},
 	}

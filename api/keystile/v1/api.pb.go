@@ -212,8 +212,12 @@ type Api struct {
 	// them: OPTIONS with Origin and Access-Control-Request-Method, to a route that
 	// takes the method asked for. The API itself has to answer them. Default false.
 	AllowPreflight bool `protobuf:"varint,13,opt,name=allow_preflight,json=allowPreflight,proto3" json:"allow_preflight,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Bound all calls to the API together, whoever calls. At most 10.
+	RateLimits []*RateLimit `protobuf:"bytes,14,rep,name=rate_limits,json=rateLimits,proto3" json:"rate_limits,omitempty"`
+	// At most 10.
+	Quotas        []*Quota `protobuf:"bytes,15,rep,name=quotas,proto3" json:"quotas,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Api) Reset() {
@@ -337,6 +341,20 @@ func (x *Api) GetAllowPreflight() bool {
 	return false
 }
 
+func (x *Api) GetRateLimits() []*RateLimit {
+	if x != nil {
+		return x.RateLimits
+	}
+	return nil
+}
+
+func (x *Api) GetQuotas() []*Quota {
+	if x != nil {
+		return x.Quotas
+	}
+	return nil
+}
+
 // Route maps requests to a permission. The most specific route of a tenant
 // wins, whatever the order; two that tie are refused when written.
 type Route struct {
@@ -349,7 +367,11 @@ type Route struct {
 	// Literal segments, {name}, a trailing /**: "/orders/{id}".
 	Path string `protobuf:"bytes,3,opt,name=path,proto3" json:"path,omitempty"`
 	// Default: "<api>.read" for GET, HEAD and OPTIONS, "<api>.write" otherwise.
-	Permission    string `protobuf:"bytes,4,opt,name=permission,proto3" json:"permission,omitempty"`
+	Permission string `protobuf:"bytes,4,opt,name=permission,proto3" json:"permission,omitempty"`
+	// Bound all calls to the route together, whoever calls. At most 10.
+	RateLimits []*RateLimit `protobuf:"bytes,5,rep,name=rate_limits,json=rateLimits,proto3" json:"rate_limits,omitempty"`
+	// At most 10.
+	Quotas        []*Quota `protobuf:"bytes,6,rep,name=quotas,proto3" json:"quotas,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -412,6 +434,20 @@ func (x *Route) GetPermission() string {
 	return ""
 }
 
+func (x *Route) GetRateLimits() []*RateLimit {
+	if x != nil {
+		return x.RateLimits
+	}
+	return nil
+}
+
+func (x *Route) GetQuotas() []*Quota {
+	if x != nil {
+		return x.Quotas
+	}
+	return nil
+}
+
 // Subscription is a user's right, or without a user a whole tenant's, to call
 // an API that requires one or belongs to another tenant.
 type Subscription struct {
@@ -429,7 +465,8 @@ type Subscription struct {
 	State Subscription_State `protobuf:"varint,6,opt,name=state,proto3,enum=keystile.v1.Subscription_State" json:"state,omitempty"`
 	// The subscriber's words to the approver, at most 1,024 bytes.
 	Note string `protobuf:"bytes,7,opt,name=note,proto3" json:"note,omitempty"`
-	// The approver's name for what was agreed, at most 64 bytes.
+	// The plan that the approver gave it: the id of one of the API's tenant. What
+	// names none bounds nothing.
 	Plan string `protobuf:"bytes,8,opt,name=plan,proto3" json:"plan,omitempty"`
 	// Output only. Why it was rejected or paused, for the subscriber to read.
 	Reason string `protobuf:"bytes,9,opt,name=reason,proto3" json:"reason,omitempty"`
@@ -570,7 +607,7 @@ var File_keystile_v1_api_proto protoreflect.FileDescriptor
 
 const file_keystile_v1_api_proto_rawDesc = "" +
 	"\n" +
-	"\x15keystile/v1/api.proto\x12\vkeystile.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe7\x05\n" +
+	"\x15keystile/v1/api.proto\x12\vkeystile.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18keystile/v1/limits.proto\"\xcc\x06\n" +
 	"\x03Api\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1b\n" +
 	"\ttenant_id\x18\x02 \x01(\tR\btenantId\x12!\n" +
@@ -590,7 +627,10 @@ const file_keystile_v1_api_proto_rawDesc = "" +
 	"createTime\x12;\n" +
 	"\vupdate_time\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"updateTime\x12'\n" +
-	"\x0fallow_preflight\x18\r \x01(\bR\x0eallowPreflight\"A\n" +
+	"\x0fallow_preflight\x18\r \x01(\bR\x0eallowPreflight\x127\n" +
+	"\vrate_limits\x18\x0e \x03(\v2\x16.keystile.v1.RateLimitR\n" +
+	"rateLimits\x12*\n" +
+	"\x06quotas\x18\x0f \x03(\v2\x12.keystile.v1.QuotaR\x06quotas\"A\n" +
 	"\n" +
 	"Visibility\x12\x1a\n" +
 	"\x16VISIBILITY_UNSPECIFIED\x10\x00\x12\n" +
@@ -602,14 +642,17 @@ const file_keystile_v1_api_proto_rawDesc = "" +
 	"\tPUBLISHED\x10\x01\x12\x0e\n" +
 	"\n" +
 	"DEPRECATED\x10\x02\x12\v\n" +
-	"\aRETIRED\x10\x03\"k\n" +
+	"\aRETIRED\x10\x03\"\xd0\x01\n" +
 	"\x05Route\x12\x14\n" +
 	"\x05hosts\x18\x01 \x03(\tR\x05hosts\x12\x18\n" +
 	"\amethods\x18\x02 \x03(\tR\amethods\x12\x12\n" +
 	"\x04path\x18\x03 \x01(\tR\x04path\x12\x1e\n" +
 	"\n" +
 	"permission\x18\x04 \x01(\tR\n" +
-	"permission\"\xa6\x04\n" +
+	"permission\x127\n" +
+	"\vrate_limits\x18\x05 \x03(\v2\x16.keystile.v1.RateLimitR\n" +
+	"rateLimits\x12*\n" +
+	"\x06quotas\x18\x06 \x03(\v2\x12.keystile.v1.QuotaR\x06quotas\"\xa6\x04\n" +
 	"\fSubscription\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1b\n" +
 	"\ttenant_id\x18\x02 \x01(\tR\btenantId\x12\x17\n" +
@@ -658,6 +701,8 @@ var file_keystile_v1_api_proto_goTypes = []any{
 	(*Route)(nil),                 // 4: keystile.v1.Route
 	(*Subscription)(nil),          // 5: keystile.v1.Subscription
 	(*timestamppb.Timestamp)(nil), // 6: google.protobuf.Timestamp
+	(*RateLimit)(nil),             // 7: keystile.v1.RateLimit
+	(*Quota)(nil),                 // 8: keystile.v1.Quota
 }
 var file_keystile_v1_api_proto_depIdxs = []int32{
 	0,  // 0: keystile.v1.Api.visibility:type_name -> keystile.v1.Api.Visibility
@@ -667,15 +712,19 @@ var file_keystile_v1_api_proto_depIdxs = []int32{
 	4,  // 4: keystile.v1.Api.routes:type_name -> keystile.v1.Route
 	6,  // 5: keystile.v1.Api.create_time:type_name -> google.protobuf.Timestamp
 	6,  // 6: keystile.v1.Api.update_time:type_name -> google.protobuf.Timestamp
-	2,  // 7: keystile.v1.Subscription.state:type_name -> keystile.v1.Subscription.State
-	6,  // 8: keystile.v1.Subscription.expire_time:type_name -> google.protobuf.Timestamp
-	6,  // 9: keystile.v1.Subscription.create_time:type_name -> google.protobuf.Timestamp
-	6,  // 10: keystile.v1.Subscription.update_time:type_name -> google.protobuf.Timestamp
-	11, // [11:11] is the sub-list for method output_type
-	11, // [11:11] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	7,  // 7: keystile.v1.Api.rate_limits:type_name -> keystile.v1.RateLimit
+	8,  // 8: keystile.v1.Api.quotas:type_name -> keystile.v1.Quota
+	7,  // 9: keystile.v1.Route.rate_limits:type_name -> keystile.v1.RateLimit
+	8,  // 10: keystile.v1.Route.quotas:type_name -> keystile.v1.Quota
+	2,  // 11: keystile.v1.Subscription.state:type_name -> keystile.v1.Subscription.State
+	6,  // 12: keystile.v1.Subscription.expire_time:type_name -> google.protobuf.Timestamp
+	6,  // 13: keystile.v1.Subscription.create_time:type_name -> google.protobuf.Timestamp
+	6,  // 14: keystile.v1.Subscription.update_time:type_name -> google.protobuf.Timestamp
+	15, // [15:15] is the sub-list for method output_type
+	15, // [15:15] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_keystile_v1_api_proto_init() }
@@ -683,6 +732,7 @@ func file_keystile_v1_api_proto_init() {
 	if File_keystile_v1_api_proto != nil {
 		return
 	}
+	file_keystile_v1_limits_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

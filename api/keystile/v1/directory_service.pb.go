@@ -90,6 +90,7 @@ type Cascade struct {
 	Roles         int64                  `protobuf:"varint,3,opt,name=roles,proto3" json:"roles,omitempty"`
 	Apis          int64                  `protobuf:"varint,4,opt,name=apis,proto3" json:"apis,omitempty"`
 	Subscriptions int64                  `protobuf:"varint,5,opt,name=subscriptions,proto3" json:"subscriptions,omitempty"`
+	Plans         int64                  `protobuf:"varint,6,opt,name=plans,proto3" json:"plans,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -155,6 +156,13 @@ func (x *Cascade) GetApis() int64 {
 func (x *Cascade) GetSubscriptions() int64 {
 	if x != nil {
 		return x.Subscriptions
+	}
+	return 0
+}
+
+func (x *Cascade) GetPlans() int64 {
+	if x != nil {
+		return x.Plans
 	}
 	return 0
 }
@@ -771,7 +779,8 @@ type UpdateTenantRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Named by its id and tenant.
 	Tenant *Tenant `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
-	// May name display_name, secret_prefix, key_policy and, for the operator, hosts.
+	// May name display_name, secret_prefix, key_policy and, for the operator, hosts,
+	// rate_limits, quotas.
 	UpdateMask   *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	Etag         string                 `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
 	RequestId    string                 `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
@@ -1454,7 +1463,7 @@ type UpdateUserRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Named by its id and tenant.
 	User *User `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
-	// May name display_name, kind, roles.
+	// May name display_name, kind, roles, rate_limits, quotas.
 	UpdateMask   *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	Etag         string                 `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
 	RequestId    string                 `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
@@ -2815,7 +2824,7 @@ type UpdateApiRequest struct {
 	// Named by its id and tenant.
 	Api *Api `protobuf:"bytes,1,opt,name=api,proto3" json:"api,omitempty"`
 	// May name display_name, visibility, subscription_required, allow_preflight,
-	// routes.
+	// routes, rate_limits, quotas.
 	UpdateMask   *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	Etag         string                 `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
 	RequestId    string                 `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
@@ -3126,6 +3135,664 @@ func (x *DeleteApiResponse) GetPropagation() *Propagation {
 	return nil
 }
 
+type CreatePlanRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Plan  *Plan                  `protobuf:"bytes,1,opt,name=plan,proto3" json:"plan,omitempty"`
+	// Makes the call safe to repeat for 24 hours.
+	RequestId string `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Checks everything and writes nothing.
+	ValidateOnly bool `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// Whether to wait until every replica decides by the write, for a bounded
+	// time. Default true.
+	WaitForPropagation *bool `protobuf:"varint,4,opt,name=wait_for_propagation,json=waitForPropagation,proto3,oneof" json:"wait_for_propagation,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
+}
+
+func (x *CreatePlanRequest) Reset() {
+	*x = CreatePlanRequest{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[43]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreatePlanRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreatePlanRequest) ProtoMessage() {}
+
+func (x *CreatePlanRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[43]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreatePlanRequest.ProtoReflect.Descriptor instead.
+func (*CreatePlanRequest) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{43}
+}
+
+func (x *CreatePlanRequest) GetPlan() *Plan {
+	if x != nil {
+		return x.Plan
+	}
+	return nil
+}
+
+func (x *CreatePlanRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *CreatePlanRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
+func (x *CreatePlanRequest) GetWaitForPropagation() bool {
+	if x != nil && x.WaitForPropagation != nil {
+		return *x.WaitForPropagation
+	}
+	return false
+}
+
+type CreatePlanResponse struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Plan     *Plan                  `protobuf:"bytes,1,opt,name=plan,proto3" json:"plan,omitempty"`
+	Note     string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	Revision string                 `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Where the write is in force. Absent when nothing was written.
+	Propagation   *Propagation `protobuf:"bytes,4,opt,name=propagation,proto3" json:"propagation,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreatePlanResponse) Reset() {
+	*x = CreatePlanResponse{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[44]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreatePlanResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreatePlanResponse) ProtoMessage() {}
+
+func (x *CreatePlanResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[44]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreatePlanResponse.ProtoReflect.Descriptor instead.
+func (*CreatePlanResponse) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{44}
+}
+
+func (x *CreatePlanResponse) GetPlan() *Plan {
+	if x != nil {
+		return x.Plan
+	}
+	return nil
+}
+
+func (x *CreatePlanResponse) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *CreatePlanResponse) GetRevision() string {
+	if x != nil {
+		return x.Revision
+	}
+	return ""
+}
+
+func (x *CreatePlanResponse) GetPropagation() *Propagation {
+	if x != nil {
+		return x.Propagation
+	}
+	return nil
+}
+
+type GetPlanRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Empty is the caller's own tenant.
+	TenantId      string `protobuf:"bytes,2,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetPlanRequest) Reset() {
+	*x = GetPlanRequest{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[45]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetPlanRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetPlanRequest) ProtoMessage() {}
+
+func (x *GetPlanRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[45]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetPlanRequest.ProtoReflect.Descriptor instead.
+func (*GetPlanRequest) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{45}
+}
+
+func (x *GetPlanRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *GetPlanRequest) GetTenantId() string {
+	if x != nil {
+		return x.TenantId
+	}
+	return ""
+}
+
+type GetPlanResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Plan          *Plan                  `protobuf:"bytes,1,opt,name=plan,proto3" json:"plan,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetPlanResponse) Reset() {
+	*x = GetPlanResponse{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[46]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetPlanResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetPlanResponse) ProtoMessage() {}
+
+func (x *GetPlanResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[46]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetPlanResponse.ProtoReflect.Descriptor instead.
+func (*GetPlanResponse) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{46}
+}
+
+func (x *GetPlanResponse) GetPlan() *Plan {
+	if x != nil {
+		return x.Plan
+	}
+	return nil
+}
+
+type ListPlansRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Empty is the caller's own tenant.
+	TenantId string `protobuf:"bytes,1,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
+	// Default 50, at most 1,000.
+	PageSize  int32  `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// Narrows the list; docs/filter.md has the language.
+	Filter        string `protobuf:"bytes,4,opt,name=filter,proto3" json:"filter,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListPlansRequest) Reset() {
+	*x = ListPlansRequest{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[47]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListPlansRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListPlansRequest) ProtoMessage() {}
+
+func (x *ListPlansRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[47]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListPlansRequest.ProtoReflect.Descriptor instead.
+func (*ListPlansRequest) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{47}
+}
+
+func (x *ListPlansRequest) GetTenantId() string {
+	if x != nil {
+		return x.TenantId
+	}
+	return ""
+}
+
+func (x *ListPlansRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListPlansRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+func (x *ListPlansRequest) GetFilter() string {
+	if x != nil {
+		return x.Filter
+	}
+	return ""
+}
+
+type ListPlansResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Plans         []*Plan                `protobuf:"bytes,1,rep,name=plans,proto3" json:"plans,omitempty"`
+	NextPageToken string                 `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListPlansResponse) Reset() {
+	*x = ListPlansResponse{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[48]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListPlansResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListPlansResponse) ProtoMessage() {}
+
+func (x *ListPlansResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[48]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListPlansResponse.ProtoReflect.Descriptor instead.
+func (*ListPlansResponse) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{48}
+}
+
+func (x *ListPlansResponse) GetPlans() []*Plan {
+	if x != nil {
+		return x.Plans
+	}
+	return nil
+}
+
+func (x *ListPlansResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+type UpdatePlanRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Named by its id and tenant.
+	Plan *Plan `protobuf:"bytes,1,opt,name=plan,proto3" json:"plan,omitempty"`
+	// May name display_name, rate_limits, quotas.
+	UpdateMask   *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
+	Etag         string                 `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
+	RequestId    string                 `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	ValidateOnly bool                   `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// Whether to wait until every replica decides by the write, for a bounded
+	// time. Default true.
+	WaitForPropagation *bool `protobuf:"varint,6,opt,name=wait_for_propagation,json=waitForPropagation,proto3,oneof" json:"wait_for_propagation,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
+}
+
+func (x *UpdatePlanRequest) Reset() {
+	*x = UpdatePlanRequest{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[49]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdatePlanRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdatePlanRequest) ProtoMessage() {}
+
+func (x *UpdatePlanRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[49]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdatePlanRequest.ProtoReflect.Descriptor instead.
+func (*UpdatePlanRequest) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{49}
+}
+
+func (x *UpdatePlanRequest) GetPlan() *Plan {
+	if x != nil {
+		return x.Plan
+	}
+	return nil
+}
+
+func (x *UpdatePlanRequest) GetUpdateMask() *fieldmaskpb.FieldMask {
+	if x != nil {
+		return x.UpdateMask
+	}
+	return nil
+}
+
+func (x *UpdatePlanRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *UpdatePlanRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *UpdatePlanRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
+func (x *UpdatePlanRequest) GetWaitForPropagation() bool {
+	if x != nil && x.WaitForPropagation != nil {
+		return *x.WaitForPropagation
+	}
+	return false
+}
+
+type UpdatePlanResponse struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Plan     *Plan                  `protobuf:"bytes,1,opt,name=plan,proto3" json:"plan,omitempty"`
+	Note     string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	Revision string                 `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Where the write is in force. Absent when nothing was written.
+	Propagation   *Propagation `protobuf:"bytes,4,opt,name=propagation,proto3" json:"propagation,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdatePlanResponse) Reset() {
+	*x = UpdatePlanResponse{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[50]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdatePlanResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdatePlanResponse) ProtoMessage() {}
+
+func (x *UpdatePlanResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[50]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdatePlanResponse.ProtoReflect.Descriptor instead.
+func (*UpdatePlanResponse) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{50}
+}
+
+func (x *UpdatePlanResponse) GetPlan() *Plan {
+	if x != nil {
+		return x.Plan
+	}
+	return nil
+}
+
+func (x *UpdatePlanResponse) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *UpdatePlanResponse) GetRevision() string {
+	if x != nil {
+		return x.Revision
+	}
+	return ""
+}
+
+func (x *UpdatePlanResponse) GetPropagation() *Propagation {
+	if x != nil {
+		return x.Propagation
+	}
+	return nil
+}
+
+type DeletePlanRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Empty is the caller's own tenant.
+	TenantId     string `protobuf:"bytes,2,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
+	Etag         string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
+	ValidateOnly bool   `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// Whether to wait until every replica decides by the write, for a bounded
+	// time. Default true.
+	WaitForPropagation *bool `protobuf:"varint,5,opt,name=wait_for_propagation,json=waitForPropagation,proto3,oneof" json:"wait_for_propagation,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
+}
+
+func (x *DeletePlanRequest) Reset() {
+	*x = DeletePlanRequest{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[51]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeletePlanRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeletePlanRequest) ProtoMessage() {}
+
+func (x *DeletePlanRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[51]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeletePlanRequest.ProtoReflect.Descriptor instead.
+func (*DeletePlanRequest) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{51}
+}
+
+func (x *DeletePlanRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *DeletePlanRequest) GetTenantId() string {
+	if x != nil {
+		return x.TenantId
+	}
+	return ""
+}
+
+func (x *DeletePlanRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *DeletePlanRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
+func (x *DeletePlanRequest) GetWaitForPropagation() bool {
+	if x != nil && x.WaitForPropagation != nil {
+		return *x.WaitForPropagation
+	}
+	return false
+}
+
+type DeletePlanResponse struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Note     string                 `protobuf:"bytes,1,opt,name=note,proto3" json:"note,omitempty"`
+	Revision string                 `protobuf:"bytes,2,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Where the write is in force. Absent when nothing was written.
+	Propagation   *Propagation `protobuf:"bytes,3,opt,name=propagation,proto3" json:"propagation,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeletePlanResponse) Reset() {
+	*x = DeletePlanResponse{}
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[52]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeletePlanResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeletePlanResponse) ProtoMessage() {}
+
+func (x *DeletePlanResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[52]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeletePlanResponse.ProtoReflect.Descriptor instead.
+func (*DeletePlanResponse) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{52}
+}
+
+func (x *DeletePlanResponse) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *DeletePlanResponse) GetRevision() string {
+	if x != nil {
+		return x.Revision
+	}
+	return ""
+}
+
+func (x *DeletePlanResponse) GetPropagation() *Propagation {
+	if x != nil {
+		return x.Propagation
+	}
+	return nil
+}
+
 type CreateSubscriptionRequest struct {
 	state        protoimpl.MessageState `protogen:"open.v1"`
 	Subscription *Subscription          `protobuf:"bytes,1,opt,name=subscription,proto3" json:"subscription,omitempty"`
@@ -3142,7 +3809,7 @@ type CreateSubscriptionRequest struct {
 
 func (x *CreateSubscriptionRequest) Reset() {
 	*x = CreateSubscriptionRequest{}
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[43]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3154,7 +3821,7 @@ func (x *CreateSubscriptionRequest) String() string {
 func (*CreateSubscriptionRequest) ProtoMessage() {}
 
 func (x *CreateSubscriptionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[43]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3167,7 +3834,7 @@ func (x *CreateSubscriptionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateSubscriptionRequest.ProtoReflect.Descriptor instead.
 func (*CreateSubscriptionRequest) Descriptor() ([]byte, []int) {
-	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{43}
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *CreateSubscriptionRequest) GetSubscription() *Subscription {
@@ -3211,7 +3878,7 @@ type CreateSubscriptionResponse struct {
 
 func (x *CreateSubscriptionResponse) Reset() {
 	*x = CreateSubscriptionResponse{}
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[44]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3223,7 +3890,7 @@ func (x *CreateSubscriptionResponse) String() string {
 func (*CreateSubscriptionResponse) ProtoMessage() {}
 
 func (x *CreateSubscriptionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[44]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3236,7 +3903,7 @@ func (x *CreateSubscriptionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateSubscriptionResponse.ProtoReflect.Descriptor instead.
 func (*CreateSubscriptionResponse) Descriptor() ([]byte, []int) {
-	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{44}
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *CreateSubscriptionResponse) GetSubscription() *Subscription {
@@ -3276,7 +3943,7 @@ type GetSubscriptionRequest struct {
 
 func (x *GetSubscriptionRequest) Reset() {
 	*x = GetSubscriptionRequest{}
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[45]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3288,7 +3955,7 @@ func (x *GetSubscriptionRequest) String() string {
 func (*GetSubscriptionRequest) ProtoMessage() {}
 
 func (x *GetSubscriptionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[45]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3301,7 +3968,7 @@ func (x *GetSubscriptionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSubscriptionRequest.ProtoReflect.Descriptor instead.
 func (*GetSubscriptionRequest) Descriptor() ([]byte, []int) {
-	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{45}
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *GetSubscriptionRequest) GetId() string {
@@ -3320,7 +3987,7 @@ type GetSubscriptionResponse struct {
 
 func (x *GetSubscriptionResponse) Reset() {
 	*x = GetSubscriptionResponse{}
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[46]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3332,7 +3999,7 @@ func (x *GetSubscriptionResponse) String() string {
 func (*GetSubscriptionResponse) ProtoMessage() {}
 
 func (x *GetSubscriptionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[46]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3345,7 +4012,7 @@ func (x *GetSubscriptionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSubscriptionResponse.ProtoReflect.Descriptor instead.
 func (*GetSubscriptionResponse) Descriptor() ([]byte, []int) {
-	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{46}
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *GetSubscriptionResponse) GetSubscription() *Subscription {
@@ -3374,7 +4041,7 @@ type ListSubscriptionsRequest struct {
 
 func (x *ListSubscriptionsRequest) Reset() {
 	*x = ListSubscriptionsRequest{}
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[47]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3386,7 +4053,7 @@ func (x *ListSubscriptionsRequest) String() string {
 func (*ListSubscriptionsRequest) ProtoMessage() {}
 
 func (x *ListSubscriptionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[47]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3399,7 +4066,7 @@ func (x *ListSubscriptionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSubscriptionsRequest.ProtoReflect.Descriptor instead.
 func (*ListSubscriptionsRequest) Descriptor() ([]byte, []int) {
-	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{47}
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *ListSubscriptionsRequest) GetTenantId() string {
@@ -3461,7 +4128,7 @@ type ListSubscriptionsResponse struct {
 
 func (x *ListSubscriptionsResponse) Reset() {
 	*x = ListSubscriptionsResponse{}
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[48]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3473,7 +4140,7 @@ func (x *ListSubscriptionsResponse) String() string {
 func (*ListSubscriptionsResponse) ProtoMessage() {}
 
 func (x *ListSubscriptionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[48]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3486,7 +4153,7 @@ func (x *ListSubscriptionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSubscriptionsResponse.ProtoReflect.Descriptor instead.
 func (*ListSubscriptionsResponse) Descriptor() ([]byte, []int) {
-	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{48}
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *ListSubscriptionsResponse) GetSubscriptions() []*Subscription {
@@ -3521,7 +4188,7 @@ type UpdateSubscriptionRequest struct {
 
 func (x *UpdateSubscriptionRequest) Reset() {
 	*x = UpdateSubscriptionRequest{}
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[49]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3533,7 +4200,7 @@ func (x *UpdateSubscriptionRequest) String() string {
 func (*UpdateSubscriptionRequest) ProtoMessage() {}
 
 func (x *UpdateSubscriptionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[49]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3546,7 +4213,7 @@ func (x *UpdateSubscriptionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateSubscriptionRequest.ProtoReflect.Descriptor instead.
 func (*UpdateSubscriptionRequest) Descriptor() ([]byte, []int) {
-	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{49}
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *UpdateSubscriptionRequest) GetSubscription() *Subscription {
@@ -3604,7 +4271,7 @@ type UpdateSubscriptionResponse struct {
 
 func (x *UpdateSubscriptionResponse) Reset() {
 	*x = UpdateSubscriptionResponse{}
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[50]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3616,7 +4283,7 @@ func (x *UpdateSubscriptionResponse) String() string {
 func (*UpdateSubscriptionResponse) ProtoMessage() {}
 
 func (x *UpdateSubscriptionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[50]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3629,7 +4296,7 @@ func (x *UpdateSubscriptionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateSubscriptionResponse.ProtoReflect.Descriptor instead.
 func (*UpdateSubscriptionResponse) Descriptor() ([]byte, []int) {
-	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{50}
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *UpdateSubscriptionResponse) GetSubscription() *Subscription {
@@ -3674,7 +4341,7 @@ type DeleteSubscriptionRequest struct {
 
 func (x *DeleteSubscriptionRequest) Reset() {
 	*x = DeleteSubscriptionRequest{}
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[51]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3686,7 +4353,7 @@ func (x *DeleteSubscriptionRequest) String() string {
 func (*DeleteSubscriptionRequest) ProtoMessage() {}
 
 func (x *DeleteSubscriptionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[51]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3699,7 +4366,7 @@ func (x *DeleteSubscriptionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteSubscriptionRequest.ProtoReflect.Descriptor instead.
 func (*DeleteSubscriptionRequest) Descriptor() ([]byte, []int) {
-	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{51}
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *DeleteSubscriptionRequest) GetId() string {
@@ -3744,7 +4411,7 @@ type DeleteSubscriptionResponse struct {
 
 func (x *DeleteSubscriptionResponse) Reset() {
 	*x = DeleteSubscriptionResponse{}
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[52]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3756,7 +4423,7 @@ func (x *DeleteSubscriptionResponse) String() string {
 func (*DeleteSubscriptionResponse) ProtoMessage() {}
 
 func (x *DeleteSubscriptionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[52]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3769,7 +4436,7 @@ func (x *DeleteSubscriptionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteSubscriptionResponse.ProtoReflect.Descriptor instead.
 func (*DeleteSubscriptionResponse) Descriptor() ([]byte, []int) {
-	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{52}
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *DeleteSubscriptionResponse) GetCascade() *Cascade {
@@ -3814,7 +4481,7 @@ type SuspendTenantRequest struct {
 
 func (x *SuspendTenantRequest) Reset() {
 	*x = SuspendTenantRequest{}
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[53]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3826,7 +4493,7 @@ func (x *SuspendTenantRequest) String() string {
 func (*SuspendTenantRequest) ProtoMessage() {}
 
 func (x *SuspendTenantRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[53]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3839,7 +4506,7 @@ func (x *SuspendTenantRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuspendTenantRequest.ProtoReflect.Descriptor instead.
 func (*SuspendTenantRequest) Descriptor() ([]byte, []int) {
-	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{53}
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *SuspendTenantRequest) GetId() string {
@@ -3883,7 +4550,7 @@ type SuspendTenantResponse struct {
 
 func (x *SuspendTenantResponse) Reset() {
 	*x = SuspendTenantResponse{}
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[54]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3895,7 +4562,7 @@ func (x *SuspendTenantResponse) String() string {
 func (*SuspendTenantResponse) ProtoMessage() {}
 
 func (x *SuspendTenantResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[54]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3908,7 +4575,7 @@ func (x *SuspendTenantResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuspendTenantResponse.ProtoReflect.Descriptor instead.
 func (*SuspendTenantResponse) Descriptor() ([]byte, []int) {
-	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{54}
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *SuspendTenantResponse) GetTenant() *Tenant {
@@ -3953,7 +4620,7 @@ type ActivateTenantRequest struct {
 
 func (x *ActivateTenantRequest) Reset() {
 	*x = ActivateTenantRequest{}
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[55]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3965,7 +4632,7 @@ func (x *ActivateTenantRequest) String() string {
 func (*ActivateTenantRequest) ProtoMessage() {}
 
 func (x *ActivateTenantRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[55]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3978,7 +4645,7 @@ func (x *ActivateTenantRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActivateTenantRequest.ProtoReflect.Descriptor instead.
 func (*ActivateTenantRequest) Descriptor() ([]byte, []int) {
-	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{55}
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *ActivateTenantRequest) GetId() string {
@@ -4022,7 +4689,7 @@ type ActivateTenantResponse struct {
 
 func (x *ActivateTenantResponse) Reset() {
 	*x = ActivateTenantResponse{}
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[56]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4034,7 +4701,7 @@ func (x *ActivateTenantResponse) String() string {
 func (*ActivateTenantResponse) ProtoMessage() {}
 
 func (x *ActivateTenantResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[56]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4047,7 +4714,7 @@ func (x *ActivateTenantResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActivateTenantResponse.ProtoReflect.Descriptor instead.
 func (*ActivateTenantResponse) Descriptor() ([]byte, []int) {
-	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{56}
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *ActivateTenantResponse) GetTenant() *Tenant {
@@ -4094,7 +4761,7 @@ type SuspendUserRequest struct {
 
 func (x *SuspendUserRequest) Reset() {
 	*x = SuspendUserRequest{}
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[57]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4106,7 +4773,7 @@ func (x *SuspendUserRequest) String() string {
 func (*SuspendUserRequest) ProtoMessage() {}
 
 func (x *SuspendUserRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[57]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4119,7 +4786,7 @@ func (x *SuspendUserRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuspendUserRequest.ProtoReflect.Descriptor instead.
 func (*SuspendUserRequest) Descriptor() ([]byte, []int) {
-	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{57}
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *SuspendUserRequest) GetId() string {
@@ -4170,7 +4837,7 @@ type SuspendUserResponse struct {
 
 func (x *SuspendUserResponse) Reset() {
 	*x = SuspendUserResponse{}
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[58]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4182,7 +4849,7 @@ func (x *SuspendUserResponse) String() string {
 func (*SuspendUserResponse) ProtoMessage() {}
 
 func (x *SuspendUserResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[58]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4195,7 +4862,7 @@ func (x *SuspendUserResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuspendUserResponse.ProtoReflect.Descriptor instead.
 func (*SuspendUserResponse) Descriptor() ([]byte, []int) {
-	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{58}
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *SuspendUserResponse) GetUser() *User {
@@ -4242,7 +4909,7 @@ type ActivateUserRequest struct {
 
 func (x *ActivateUserRequest) Reset() {
 	*x = ActivateUserRequest{}
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[59]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4254,7 +4921,7 @@ func (x *ActivateUserRequest) String() string {
 func (*ActivateUserRequest) ProtoMessage() {}
 
 func (x *ActivateUserRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[59]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4267,7 +4934,7 @@ func (x *ActivateUserRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActivateUserRequest.ProtoReflect.Descriptor instead.
 func (*ActivateUserRequest) Descriptor() ([]byte, []int) {
-	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{59}
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *ActivateUserRequest) GetId() string {
@@ -4318,7 +4985,7 @@ type ActivateUserResponse struct {
 
 func (x *ActivateUserResponse) Reset() {
 	*x = ActivateUserResponse{}
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[60]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4330,7 +4997,7 @@ func (x *ActivateUserResponse) String() string {
 func (*ActivateUserResponse) ProtoMessage() {}
 
 func (x *ActivateUserResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[60]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4343,7 +5010,7 @@ func (x *ActivateUserResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActivateUserResponse.ProtoReflect.Descriptor instead.
 func (*ActivateUserResponse) Descriptor() ([]byte, []int) {
-	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{60}
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *ActivateUserResponse) GetUser() *User {
@@ -4392,7 +5059,7 @@ type DeprecateApiRequest struct {
 
 func (x *DeprecateApiRequest) Reset() {
 	*x = DeprecateApiRequest{}
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[61]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4404,7 +5071,7 @@ func (x *DeprecateApiRequest) String() string {
 func (*DeprecateApiRequest) ProtoMessage() {}
 
 func (x *DeprecateApiRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[61]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4417,7 +5084,7 @@ func (x *DeprecateApiRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeprecateApiRequest.ProtoReflect.Descriptor instead.
 func (*DeprecateApiRequest) Descriptor() ([]byte, []int) {
-	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{61}
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *DeprecateApiRequest) GetId() string {
@@ -4475,7 +5142,7 @@ type DeprecateApiResponse struct {
 
 func (x *DeprecateApiResponse) Reset() {
 	*x = DeprecateApiResponse{}
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[62]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4487,7 +5154,7 @@ func (x *DeprecateApiResponse) String() string {
 func (*DeprecateApiResponse) ProtoMessage() {}
 
 func (x *DeprecateApiResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[62]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4500,7 +5167,7 @@ func (x *DeprecateApiResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeprecateApiResponse.ProtoReflect.Descriptor instead.
 func (*DeprecateApiResponse) Descriptor() ([]byte, []int) {
-	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{62}
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *DeprecateApiResponse) GetApi() *Api {
@@ -4547,7 +5214,7 @@ type RetireApiRequest struct {
 
 func (x *RetireApiRequest) Reset() {
 	*x = RetireApiRequest{}
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[63]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4559,7 +5226,7 @@ func (x *RetireApiRequest) String() string {
 func (*RetireApiRequest) ProtoMessage() {}
 
 func (x *RetireApiRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[63]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4572,7 +5239,7 @@ func (x *RetireApiRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetireApiRequest.ProtoReflect.Descriptor instead.
 func (*RetireApiRequest) Descriptor() ([]byte, []int) {
-	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{63}
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *RetireApiRequest) GetId() string {
@@ -4623,7 +5290,7 @@ type RetireApiResponse struct {
 
 func (x *RetireApiResponse) Reset() {
 	*x = RetireApiResponse{}
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[64]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4635,7 +5302,7 @@ func (x *RetireApiResponse) String() string {
 func (*RetireApiResponse) ProtoMessage() {}
 
 func (x *RetireApiResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[64]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4648,7 +5315,7 @@ func (x *RetireApiResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetireApiResponse.ProtoReflect.Descriptor instead.
 func (*RetireApiResponse) Descriptor() ([]byte, []int) {
-	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{64}
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *RetireApiResponse) GetApi() *Api {
@@ -4683,10 +5350,11 @@ type ApproveSubscriptionRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// When the right ends. Absent: it does not.
-	ExpireTime   *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
-	Plan         string                 `protobuf:"bytes,3,opt,name=plan,proto3" json:"plan,omitempty"`
-	Etag         string                 `protobuf:"bytes,4,opt,name=etag,proto3" json:"etag,omitempty"`
-	ValidateOnly bool                   `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
+	// The id of a plan of the API's tenant. Empty: none, and no limits by it.
+	Plan         string `protobuf:"bytes,3,opt,name=plan,proto3" json:"plan,omitempty"`
+	Etag         string `protobuf:"bytes,4,opt,name=etag,proto3" json:"etag,omitempty"`
+	ValidateOnly bool   `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	// Whether to wait until every replica decides by the write, for a bounded
 	// time. Default true.
 	WaitForPropagation *bool `protobuf:"varint,6,opt,name=wait_for_propagation,json=waitForPropagation,proto3,oneof" json:"wait_for_propagation,omitempty"`
@@ -4696,7 +5364,7 @@ type ApproveSubscriptionRequest struct {
 
 func (x *ApproveSubscriptionRequest) Reset() {
 	*x = ApproveSubscriptionRequest{}
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[65]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4708,7 +5376,7 @@ func (x *ApproveSubscriptionRequest) String() string {
 func (*ApproveSubscriptionRequest) ProtoMessage() {}
 
 func (x *ApproveSubscriptionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[65]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4721,7 +5389,7 @@ func (x *ApproveSubscriptionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApproveSubscriptionRequest.ProtoReflect.Descriptor instead.
 func (*ApproveSubscriptionRequest) Descriptor() ([]byte, []int) {
-	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{65}
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *ApproveSubscriptionRequest) GetId() string {
@@ -4779,7 +5447,7 @@ type ApproveSubscriptionResponse struct {
 
 func (x *ApproveSubscriptionResponse) Reset() {
 	*x = ApproveSubscriptionResponse{}
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[66]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4791,7 +5459,7 @@ func (x *ApproveSubscriptionResponse) String() string {
 func (*ApproveSubscriptionResponse) ProtoMessage() {}
 
 func (x *ApproveSubscriptionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[66]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4804,7 +5472,7 @@ func (x *ApproveSubscriptionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApproveSubscriptionResponse.ProtoReflect.Descriptor instead.
 func (*ApproveSubscriptionResponse) Descriptor() ([]byte, []int) {
-	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{66}
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *ApproveSubscriptionResponse) GetSubscription() *Subscription {
@@ -4851,7 +5519,7 @@ type RejectSubscriptionRequest struct {
 
 func (x *RejectSubscriptionRequest) Reset() {
 	*x = RejectSubscriptionRequest{}
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[67]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4863,7 +5531,7 @@ func (x *RejectSubscriptionRequest) String() string {
 func (*RejectSubscriptionRequest) ProtoMessage() {}
 
 func (x *RejectSubscriptionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[67]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4876,7 +5544,7 @@ func (x *RejectSubscriptionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RejectSubscriptionRequest.ProtoReflect.Descriptor instead.
 func (*RejectSubscriptionRequest) Descriptor() ([]byte, []int) {
-	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{67}
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *RejectSubscriptionRequest) GetId() string {
@@ -4927,7 +5595,7 @@ type RejectSubscriptionResponse struct {
 
 func (x *RejectSubscriptionResponse) Reset() {
 	*x = RejectSubscriptionResponse{}
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[68]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4939,7 +5607,7 @@ func (x *RejectSubscriptionResponse) String() string {
 func (*RejectSubscriptionResponse) ProtoMessage() {}
 
 func (x *RejectSubscriptionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[68]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4952,7 +5620,7 @@ func (x *RejectSubscriptionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RejectSubscriptionResponse.ProtoReflect.Descriptor instead.
 func (*RejectSubscriptionResponse) Descriptor() ([]byte, []int) {
-	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{68}
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *RejectSubscriptionResponse) GetSubscription() *Subscription {
@@ -4999,7 +5667,7 @@ type PauseSubscriptionRequest struct {
 
 func (x *PauseSubscriptionRequest) Reset() {
 	*x = PauseSubscriptionRequest{}
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[69]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5011,7 +5679,7 @@ func (x *PauseSubscriptionRequest) String() string {
 func (*PauseSubscriptionRequest) ProtoMessage() {}
 
 func (x *PauseSubscriptionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[69]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5024,7 +5692,7 @@ func (x *PauseSubscriptionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseSubscriptionRequest.ProtoReflect.Descriptor instead.
 func (*PauseSubscriptionRequest) Descriptor() ([]byte, []int) {
-	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{69}
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *PauseSubscriptionRequest) GetId() string {
@@ -5075,7 +5743,7 @@ type PauseSubscriptionResponse struct {
 
 func (x *PauseSubscriptionResponse) Reset() {
 	*x = PauseSubscriptionResponse{}
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[70]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5087,7 +5755,7 @@ func (x *PauseSubscriptionResponse) String() string {
 func (*PauseSubscriptionResponse) ProtoMessage() {}
 
 func (x *PauseSubscriptionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[70]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5100,7 +5768,7 @@ func (x *PauseSubscriptionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseSubscriptionResponse.ProtoReflect.Descriptor instead.
 func (*PauseSubscriptionResponse) Descriptor() ([]byte, []int) {
-	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{70}
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *PauseSubscriptionResponse) GetSubscription() *Subscription {
@@ -5145,7 +5813,7 @@ type ResumeSubscriptionRequest struct {
 
 func (x *ResumeSubscriptionRequest) Reset() {
 	*x = ResumeSubscriptionRequest{}
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[71]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5157,7 +5825,7 @@ func (x *ResumeSubscriptionRequest) String() string {
 func (*ResumeSubscriptionRequest) ProtoMessage() {}
 
 func (x *ResumeSubscriptionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[71]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5170,7 +5838,7 @@ func (x *ResumeSubscriptionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeSubscriptionRequest.ProtoReflect.Descriptor instead.
 func (*ResumeSubscriptionRequest) Descriptor() ([]byte, []int) {
-	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{71}
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *ResumeSubscriptionRequest) GetId() string {
@@ -5214,7 +5882,7 @@ type ResumeSubscriptionResponse struct {
 
 func (x *ResumeSubscriptionResponse) Reset() {
 	*x = ResumeSubscriptionResponse{}
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[72]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5226,7 +5894,7 @@ func (x *ResumeSubscriptionResponse) String() string {
 func (*ResumeSubscriptionResponse) ProtoMessage() {}
 
 func (x *ResumeSubscriptionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[72]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5239,7 +5907,7 @@ func (x *ResumeSubscriptionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeSubscriptionResponse.ProtoReflect.Descriptor instead.
 func (*ResumeSubscriptionResponse) Descriptor() ([]byte, []int) {
-	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{72}
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *ResumeSubscriptionResponse) GetSubscription() *Subscription {
@@ -5282,7 +5950,7 @@ type ListPolicyViolationsRequest struct {
 
 func (x *ListPolicyViolationsRequest) Reset() {
 	*x = ListPolicyViolationsRequest{}
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[73]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5294,7 +5962,7 @@ func (x *ListPolicyViolationsRequest) String() string {
 func (*ListPolicyViolationsRequest) ProtoMessage() {}
 
 func (x *ListPolicyViolationsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[73]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5307,7 +5975,7 @@ func (x *ListPolicyViolationsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPolicyViolationsRequest.ProtoReflect.Descriptor instead.
 func (*ListPolicyViolationsRequest) Descriptor() ([]byte, []int) {
-	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{73}
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *ListPolicyViolationsRequest) GetId() string {
@@ -5341,7 +6009,7 @@ type ListPolicyViolationsResponse struct {
 
 func (x *ListPolicyViolationsResponse) Reset() {
 	*x = ListPolicyViolationsResponse{}
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[74]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5353,7 +6021,7 @@ func (x *ListPolicyViolationsResponse) String() string {
 func (*ListPolicyViolationsResponse) ProtoMessage() {}
 
 func (x *ListPolicyViolationsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[74]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5366,7 +6034,7 @@ func (x *ListPolicyViolationsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPolicyViolationsResponse.ProtoReflect.Descriptor instead.
 func (*ListPolicyViolationsResponse) Descriptor() ([]byte, []int) {
-	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{74}
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *ListPolicyViolationsResponse) GetViolations() []*PolicyViolation {
@@ -5398,7 +6066,7 @@ type PurgeDeletedRequest struct {
 
 func (x *PurgeDeletedRequest) Reset() {
 	*x = PurgeDeletedRequest{}
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[75]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5410,7 +6078,7 @@ func (x *PurgeDeletedRequest) String() string {
 func (*PurgeDeletedRequest) ProtoMessage() {}
 
 func (x *PurgeDeletedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[75]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5423,7 +6091,7 @@ func (x *PurgeDeletedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PurgeDeletedRequest.ProtoReflect.Descriptor instead.
 func (*PurgeDeletedRequest) Descriptor() ([]byte, []int) {
-	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{75}
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *PurgeDeletedRequest) GetRetention() *durationpb.Duration {
@@ -5462,7 +6130,7 @@ type PurgeDeletedResponse struct {
 
 func (x *PurgeDeletedResponse) Reset() {
 	*x = PurgeDeletedResponse{}
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[76]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5474,7 +6142,7 @@ func (x *PurgeDeletedResponse) String() string {
 func (*PurgeDeletedResponse) ProtoMessage() {}
 
 func (x *PurgeDeletedResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[76]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5487,7 +6155,7 @@ func (x *PurgeDeletedResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PurgeDeletedResponse.ProtoReflect.Descriptor instead.
 func (*PurgeDeletedResponse) Descriptor() ([]byte, []int) {
-	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{76}
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{86}
 }
 
 func (x *PurgeDeletedResponse) GetTenants() int64 {
@@ -5547,7 +6215,7 @@ type ExplainRequest struct {
 
 func (x *ExplainRequest) Reset() {
 	*x = ExplainRequest{}
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[77]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5559,7 +6227,7 @@ func (x *ExplainRequest) String() string {
 func (*ExplainRequest) ProtoMessage() {}
 
 func (x *ExplainRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[77]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5572,7 +6240,7 @@ func (x *ExplainRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainRequest.ProtoReflect.Descriptor instead.
 func (*ExplainRequest) Descriptor() ([]byte, []int) {
-	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{77}
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{87}
 }
 
 func (x *ExplainRequest) GetCheck() *CheckKeyRequest {
@@ -5609,7 +6277,7 @@ type ExplainResponse struct {
 
 func (x *ExplainResponse) Reset() {
 	*x = ExplainResponse{}
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[78]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5621,7 +6289,7 @@ func (x *ExplainResponse) String() string {
 func (*ExplainResponse) ProtoMessage() {}
 
 func (x *ExplainResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keystile_v1_directory_service_proto_msgTypes[78]
+	mi := &file_keystile_v1_directory_service_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5634,7 +6302,7 @@ func (x *ExplainResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainResponse.ProtoReflect.Descriptor instead.
 func (*ExplainResponse) Descriptor() ([]byte, []int) {
-	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{78}
+	return file_keystile_v1_directory_service_proto_rawDescGZIP(), []int{88}
 }
 
 func (x *ExplainResponse) GetVerdict() *CheckKeyResponse {
@@ -5662,13 +6330,14 @@ var File_keystile_v1_directory_service_proto protoreflect.FileDescriptor
 
 const file_keystile_v1_directory_service_proto_rawDesc = "" +
 	"\n" +
-	"#keystile/v1/directory_service.proto\x12\vkeystile.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15keystile/v1/api.proto\x1a\x1dkeystile/v1/key_service.proto\x1a\x1dkeystile/v1/propagation.proto\x1a\x18keystile/v1/tenant.proto\x1a\x16keystile/v1/user.proto\x1a\x19keystile/v1/verdict.proto\"\x83\x01\n" +
+	"#keystile/v1/directory_service.proto\x12\vkeystile.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15keystile/v1/api.proto\x1a\x1dkeystile/v1/key_service.proto\x1a\x16keystile/v1/plan.proto\x1a\x1dkeystile/v1/propagation.proto\x1a\x18keystile/v1/tenant.proto\x1a\x16keystile/v1/user.proto\x1a\x19keystile/v1/verdict.proto\"\x99\x01\n" +
 	"\aCascade\x12\x14\n" +
 	"\x05users\x18\x01 \x01(\x03R\x05users\x12\x12\n" +
 	"\x04keys\x18\x02 \x01(\x03R\x04keys\x12\x14\n" +
 	"\x05roles\x18\x03 \x01(\x03R\x05roles\x12\x12\n" +
 	"\x04apis\x18\x04 \x01(\x03R\x04apis\x12$\n" +
-	"\rsubscriptions\x18\x05 \x01(\x03R\rsubscriptions\"\xe9\x02\n" +
+	"\rsubscriptions\x18\x05 \x01(\x03R\rsubscriptions\x12\x14\n" +
+	"\x05plans\x18\x06 \x01(\x03R\x05plans\"\xe9\x02\n" +
 	"\vExplainStep\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12:\n" +
 	"\aoutcome\x18\x02 \x01(\x0e2 .keystile.v1.ExplainStep.OutcomeR\aoutcome\x123\n" +
@@ -5921,7 +6590,59 @@ const file_keystile_v1_directory_service_proto_rawDesc = "" +
 	"\acascade\x18\x01 \x01(\v2\x14.keystile.v1.CascadeR\acascade\x12\x12\n" +
 	"\x04note\x18\x02 \x01(\tR\x04note\x12\x1a\n" +
 	"\brevision\x18\x03 \x01(\tR\brevision\x12:\n" +
-	"\vpropagation\x18\x04 \x01(\v2\x18.keystile.v1.PropagationR\vpropagation\"\xee\x01\n" +
+	"\vpropagation\x18\x04 \x01(\v2\x18.keystile.v1.PropagationR\vpropagation\"\xce\x01\n" +
+	"\x11CreatePlanRequest\x12%\n" +
+	"\x04plan\x18\x01 \x01(\v2\x11.keystile.v1.PlanR\x04plan\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x02 \x01(\tR\trequestId\x12#\n" +
+	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\x125\n" +
+	"\x14wait_for_propagation\x18\x04 \x01(\bH\x00R\x12waitForPropagation\x88\x01\x01B\x17\n" +
+	"\x15_wait_for_propagation\"\xa7\x01\n" +
+	"\x12CreatePlanResponse\x12%\n" +
+	"\x04plan\x18\x01 \x01(\v2\x11.keystile.v1.PlanR\x04plan\x12\x12\n" +
+	"\x04note\x18\x02 \x01(\tR\x04note\x12\x1a\n" +
+	"\brevision\x18\x03 \x01(\tR\brevision\x12:\n" +
+	"\vpropagation\x18\x04 \x01(\v2\x18.keystile.v1.PropagationR\vpropagation\"=\n" +
+	"\x0eGetPlanRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1b\n" +
+	"\ttenant_id\x18\x02 \x01(\tR\btenantId\"8\n" +
+	"\x0fGetPlanResponse\x12%\n" +
+	"\x04plan\x18\x01 \x01(\v2\x11.keystile.v1.PlanR\x04plan\"\x83\x01\n" +
+	"\x10ListPlansRequest\x12\x1b\n" +
+	"\ttenant_id\x18\x01 \x01(\tR\btenantId\x12\x1b\n" +
+	"\tpage_size\x18\x02 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x03 \x01(\tR\tpageToken\x12\x16\n" +
+	"\x06filter\x18\x04 \x01(\tR\x06filter\"d\n" +
+	"\x11ListPlansResponse\x12'\n" +
+	"\x05plans\x18\x01 \x03(\v2\x11.keystile.v1.PlanR\x05plans\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x9f\x02\n" +
+	"\x11UpdatePlanRequest\x12%\n" +
+	"\x04plan\x18\x01 \x01(\v2\x11.keystile.v1.PlanR\x04plan\x12;\n" +
+	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
+	"updateMask\x12\x12\n" +
+	"\x04etag\x18\x03 \x01(\tR\x04etag\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x04 \x01(\tR\trequestId\x12#\n" +
+	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\x125\n" +
+	"\x14wait_for_propagation\x18\x06 \x01(\bH\x00R\x12waitForPropagation\x88\x01\x01B\x17\n" +
+	"\x15_wait_for_propagation\"\xa7\x01\n" +
+	"\x12UpdatePlanResponse\x12%\n" +
+	"\x04plan\x18\x01 \x01(\v2\x11.keystile.v1.PlanR\x04plan\x12\x12\n" +
+	"\x04note\x18\x02 \x01(\tR\x04note\x12\x1a\n" +
+	"\brevision\x18\x03 \x01(\tR\brevision\x12:\n" +
+	"\vpropagation\x18\x04 \x01(\v2\x18.keystile.v1.PropagationR\vpropagation\"\xc9\x01\n" +
+	"\x11DeletePlanRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1b\n" +
+	"\ttenant_id\x18\x02 \x01(\tR\btenantId\x12\x12\n" +
+	"\x04etag\x18\x03 \x01(\tR\x04etag\x12#\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\x125\n" +
+	"\x14wait_for_propagation\x18\x05 \x01(\bH\x00R\x12waitForPropagation\x88\x01\x01B\x17\n" +
+	"\x15_wait_for_propagation\"\x80\x01\n" +
+	"\x12DeletePlanResponse\x12\x12\n" +
+	"\x04note\x18\x01 \x01(\tR\x04note\x12\x1a\n" +
+	"\brevision\x18\x02 \x01(\tR\brevision\x12:\n" +
+	"\vpropagation\x18\x03 \x01(\v2\x18.keystile.v1.PropagationR\vpropagation\"\xee\x01\n" +
 	"\x19CreateSubscriptionRequest\x12=\n" +
 	"\fsubscription\x18\x01 \x01(\v2\x19.keystile.v1.SubscriptionR\fsubscription\x12\x1d\n" +
 	"\n" +
@@ -6127,7 +6848,7 @@ const file_keystile_v1_directory_service_proto_rawDesc = "" +
 	"\x0fExplainResponse\x127\n" +
 	"\averdict\x18\x01 \x01(\v2\x1d.keystile.v1.CheckKeyResponseR\averdict\x12.\n" +
 	"\x05steps\x18\x02 \x03(\v2\x18.keystile.v1.ExplainStepR\x05steps\x12-\n" +
-	"\x04past\x18\x03 \x01(\v2\x19.keystile.v1.PastDecisionR\x04past2\xb3\x19\n" +
+	"\x04past\x18\x03 \x01(\v2\x19.keystile.v1.PastDecisionR\x04past2\xb2\x1c\n" +
 	"\x10DirectoryService\x12S\n" +
 	"\fCreateTenant\x12 .keystile.v1.CreateTenantRequest\x1a!.keystile.v1.CreateTenantResponse\x12J\n" +
 	"\tGetTenant\x12\x1d.keystile.v1.GetTenantRequest\x1a\x1e.keystile.v1.GetTenantResponse\x12P\n" +
@@ -6154,7 +6875,15 @@ const file_keystile_v1_directory_service_proto_rawDesc = "" +
 	"\x06GetApi\x12\x1a.keystile.v1.GetApiRequest\x1a\x1b.keystile.v1.GetApiResponse\x12G\n" +
 	"\bListApis\x12\x1c.keystile.v1.ListApisRequest\x1a\x1d.keystile.v1.ListApisResponse\x12J\n" +
 	"\tUpdateApi\x12\x1d.keystile.v1.UpdateApiRequest\x1a\x1e.keystile.v1.UpdateApiResponse\x12J\n" +
-	"\tDeleteApi\x12\x1d.keystile.v1.DeleteApiRequest\x1a\x1e.keystile.v1.DeleteApiResponse\x12e\n" +
+	"\tDeleteApi\x12\x1d.keystile.v1.DeleteApiRequest\x1a\x1e.keystile.v1.DeleteApiResponse\x12M\n" +
+	"\n" +
+	"CreatePlan\x12\x1e.keystile.v1.CreatePlanRequest\x1a\x1f.keystile.v1.CreatePlanResponse\x12D\n" +
+	"\aGetPlan\x12\x1b.keystile.v1.GetPlanRequest\x1a\x1c.keystile.v1.GetPlanResponse\x12J\n" +
+	"\tListPlans\x12\x1d.keystile.v1.ListPlansRequest\x1a\x1e.keystile.v1.ListPlansResponse\x12M\n" +
+	"\n" +
+	"UpdatePlan\x12\x1e.keystile.v1.UpdatePlanRequest\x1a\x1f.keystile.v1.UpdatePlanResponse\x12M\n" +
+	"\n" +
+	"DeletePlan\x12\x1e.keystile.v1.DeletePlanRequest\x1a\x1f.keystile.v1.DeletePlanResponse\x12e\n" +
 	"\x12CreateSubscription\x12&.keystile.v1.CreateSubscriptionRequest\x1a'.keystile.v1.CreateSubscriptionResponse\x12\\\n" +
 	"\x0fGetSubscription\x12#.keystile.v1.GetSubscriptionRequest\x1a$.keystile.v1.GetSubscriptionResponse\x12b\n" +
 	"\x11ListSubscriptions\x12%.keystile.v1.ListSubscriptionsRequest\x1a&.keystile.v1.ListSubscriptionsResponse\x12e\n" +
@@ -6187,7 +6916,7 @@ func file_keystile_v1_directory_service_proto_rawDescGZIP() []byte {
 }
 
 var file_keystile_v1_directory_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_keystile_v1_directory_service_proto_msgTypes = make([]protoimpl.MessageInfo, 79)
+var file_keystile_v1_directory_service_proto_msgTypes = make([]protoimpl.MessageInfo, 89)
 var file_keystile_v1_directory_service_proto_goTypes = []any{
 	(ExplainStep_Outcome)(0),             // 0: keystile.v1.ExplainStep.Outcome
 	(*Cascade)(nil),                      // 1: keystile.v1.Cascade
@@ -6233,228 +6962,259 @@ var file_keystile_v1_directory_service_proto_goTypes = []any{
 	(*UpdateApiResponse)(nil),            // 41: keystile.v1.UpdateApiResponse
 	(*DeleteApiRequest)(nil),             // 42: keystile.v1.DeleteApiRequest
 	(*DeleteApiResponse)(nil),            // 43: keystile.v1.DeleteApiResponse
-	(*CreateSubscriptionRequest)(nil),    // 44: keystile.v1.CreateSubscriptionRequest
-	(*CreateSubscriptionResponse)(nil),   // 45: keystile.v1.CreateSubscriptionResponse
-	(*GetSubscriptionRequest)(nil),       // 46: keystile.v1.GetSubscriptionRequest
-	(*GetSubscriptionResponse)(nil),      // 47: keystile.v1.GetSubscriptionResponse
-	(*ListSubscriptionsRequest)(nil),     // 48: keystile.v1.ListSubscriptionsRequest
-	(*ListSubscriptionsResponse)(nil),    // 49: keystile.v1.ListSubscriptionsResponse
-	(*UpdateSubscriptionRequest)(nil),    // 50: keystile.v1.UpdateSubscriptionRequest
-	(*UpdateSubscriptionResponse)(nil),   // 51: keystile.v1.UpdateSubscriptionResponse
-	(*DeleteSubscriptionRequest)(nil),    // 52: keystile.v1.DeleteSubscriptionRequest
-	(*DeleteSubscriptionResponse)(nil),   // 53: keystile.v1.DeleteSubscriptionResponse
-	(*SuspendTenantRequest)(nil),         // 54: keystile.v1.SuspendTenantRequest
-	(*SuspendTenantResponse)(nil),        // 55: keystile.v1.SuspendTenantResponse
-	(*ActivateTenantRequest)(nil),        // 56: keystile.v1.ActivateTenantRequest
-	(*ActivateTenantResponse)(nil),       // 57: keystile.v1.ActivateTenantResponse
-	(*SuspendUserRequest)(nil),           // 58: keystile.v1.SuspendUserRequest
-	(*SuspendUserResponse)(nil),          // 59: keystile.v1.SuspendUserResponse
-	(*ActivateUserRequest)(nil),          // 60: keystile.v1.ActivateUserRequest
-	(*ActivateUserResponse)(nil),         // 61: keystile.v1.ActivateUserResponse
-	(*DeprecateApiRequest)(nil),          // 62: keystile.v1.DeprecateApiRequest
-	(*DeprecateApiResponse)(nil),         // 63: keystile.v1.DeprecateApiResponse
-	(*RetireApiRequest)(nil),             // 64: keystile.v1.RetireApiRequest
-	(*RetireApiResponse)(nil),            // 65: keystile.v1.RetireApiResponse
-	(*ApproveSubscriptionRequest)(nil),   // 66: keystile.v1.ApproveSubscriptionRequest
-	(*ApproveSubscriptionResponse)(nil),  // 67: keystile.v1.ApproveSubscriptionResponse
-	(*RejectSubscriptionRequest)(nil),    // 68: keystile.v1.RejectSubscriptionRequest
-	(*RejectSubscriptionResponse)(nil),   // 69: keystile.v1.RejectSubscriptionResponse
-	(*PauseSubscriptionRequest)(nil),     // 70: keystile.v1.PauseSubscriptionRequest
-	(*PauseSubscriptionResponse)(nil),    // 71: keystile.v1.PauseSubscriptionResponse
-	(*ResumeSubscriptionRequest)(nil),    // 72: keystile.v1.ResumeSubscriptionRequest
-	(*ResumeSubscriptionResponse)(nil),   // 73: keystile.v1.ResumeSubscriptionResponse
-	(*ListPolicyViolationsRequest)(nil),  // 74: keystile.v1.ListPolicyViolationsRequest
-	(*ListPolicyViolationsResponse)(nil), // 75: keystile.v1.ListPolicyViolationsResponse
-	(*PurgeDeletedRequest)(nil),          // 76: keystile.v1.PurgeDeletedRequest
-	(*PurgeDeletedResponse)(nil),         // 77: keystile.v1.PurgeDeletedResponse
-	(*ExplainRequest)(nil),               // 78: keystile.v1.ExplainRequest
-	(*ExplainResponse)(nil),              // 79: keystile.v1.ExplainResponse
-	(Verdict_Reason)(0),                  // 80: keystile.v1.Verdict.Reason
-	(*timestamppb.Timestamp)(nil),        // 81: google.protobuf.Timestamp
-	(*Tenant)(nil),                       // 82: keystile.v1.Tenant
-	(*Propagation)(nil),                  // 83: keystile.v1.Propagation
-	(*fieldmaskpb.FieldMask)(nil),        // 84: google.protobuf.FieldMask
-	(*User)(nil),                         // 85: keystile.v1.User
-	(*Role)(nil),                         // 86: keystile.v1.Role
-	(*Api)(nil),                          // 87: keystile.v1.Api
-	(*Subscription)(nil),                 // 88: keystile.v1.Subscription
-	(*PolicyViolation)(nil),              // 89: keystile.v1.PolicyViolation
-	(*durationpb.Duration)(nil),          // 90: google.protobuf.Duration
-	(*CheckKeyRequest)(nil),              // 91: keystile.v1.CheckKeyRequest
-	(*CheckKeyResponse)(nil),             // 92: keystile.v1.CheckKeyResponse
+	(*CreatePlanRequest)(nil),            // 44: keystile.v1.CreatePlanRequest
+	(*CreatePlanResponse)(nil),           // 45: keystile.v1.CreatePlanResponse
+	(*GetPlanRequest)(nil),               // 46: keystile.v1.GetPlanRequest
+	(*GetPlanResponse)(nil),              // 47: keystile.v1.GetPlanResponse
+	(*ListPlansRequest)(nil),             // 48: keystile.v1.ListPlansRequest
+	(*ListPlansResponse)(nil),            // 49: keystile.v1.ListPlansResponse
+	(*UpdatePlanRequest)(nil),            // 50: keystile.v1.UpdatePlanRequest
+	(*UpdatePlanResponse)(nil),           // 51: keystile.v1.UpdatePlanResponse
+	(*DeletePlanRequest)(nil),            // 52: keystile.v1.DeletePlanRequest
+	(*DeletePlanResponse)(nil),           // 53: keystile.v1.DeletePlanResponse
+	(*CreateSubscriptionRequest)(nil),    // 54: keystile.v1.CreateSubscriptionRequest
+	(*CreateSubscriptionResponse)(nil),   // 55: keystile.v1.CreateSubscriptionResponse
+	(*GetSubscriptionRequest)(nil),       // 56: keystile.v1.GetSubscriptionRequest
+	(*GetSubscriptionResponse)(nil),      // 57: keystile.v1.GetSubscriptionResponse
+	(*ListSubscriptionsRequest)(nil),     // 58: keystile.v1.ListSubscriptionsRequest
+	(*ListSubscriptionsResponse)(nil),    // 59: keystile.v1.ListSubscriptionsResponse
+	(*UpdateSubscriptionRequest)(nil),    // 60: keystile.v1.UpdateSubscriptionRequest
+	(*UpdateSubscriptionResponse)(nil),   // 61: keystile.v1.UpdateSubscriptionResponse
+	(*DeleteSubscriptionRequest)(nil),    // 62: keystile.v1.DeleteSubscriptionRequest
+	(*DeleteSubscriptionResponse)(nil),   // 63: keystile.v1.DeleteSubscriptionResponse
+	(*SuspendTenantRequest)(nil),         // 64: keystile.v1.SuspendTenantRequest
+	(*SuspendTenantResponse)(nil),        // 65: keystile.v1.SuspendTenantResponse
+	(*ActivateTenantRequest)(nil),        // 66: keystile.v1.ActivateTenantRequest
+	(*ActivateTenantResponse)(nil),       // 67: keystile.v1.ActivateTenantResponse
+	(*SuspendUserRequest)(nil),           // 68: keystile.v1.SuspendUserRequest
+	(*SuspendUserResponse)(nil),          // 69: keystile.v1.SuspendUserResponse
+	(*ActivateUserRequest)(nil),          // 70: keystile.v1.ActivateUserRequest
+	(*ActivateUserResponse)(nil),         // 71: keystile.v1.ActivateUserResponse
+	(*DeprecateApiRequest)(nil),          // 72: keystile.v1.DeprecateApiRequest
+	(*DeprecateApiResponse)(nil),         // 73: keystile.v1.DeprecateApiResponse
+	(*RetireApiRequest)(nil),             // 74: keystile.v1.RetireApiRequest
+	(*RetireApiResponse)(nil),            // 75: keystile.v1.RetireApiResponse
+	(*ApproveSubscriptionRequest)(nil),   // 76: keystile.v1.ApproveSubscriptionRequest
+	(*ApproveSubscriptionResponse)(nil),  // 77: keystile.v1.ApproveSubscriptionResponse
+	(*RejectSubscriptionRequest)(nil),    // 78: keystile.v1.RejectSubscriptionRequest
+	(*RejectSubscriptionResponse)(nil),   // 79: keystile.v1.RejectSubscriptionResponse
+	(*PauseSubscriptionRequest)(nil),     // 80: keystile.v1.PauseSubscriptionRequest
+	(*PauseSubscriptionResponse)(nil),    // 81: keystile.v1.PauseSubscriptionResponse
+	(*ResumeSubscriptionRequest)(nil),    // 82: keystile.v1.ResumeSubscriptionRequest
+	(*ResumeSubscriptionResponse)(nil),   // 83: keystile.v1.ResumeSubscriptionResponse
+	(*ListPolicyViolationsRequest)(nil),  // 84: keystile.v1.ListPolicyViolationsRequest
+	(*ListPolicyViolationsResponse)(nil), // 85: keystile.v1.ListPolicyViolationsResponse
+	(*PurgeDeletedRequest)(nil),          // 86: keystile.v1.PurgeDeletedRequest
+	(*PurgeDeletedResponse)(nil),         // 87: keystile.v1.PurgeDeletedResponse
+	(*ExplainRequest)(nil),               // 88: keystile.v1.ExplainRequest
+	(*ExplainResponse)(nil),              // 89: keystile.v1.ExplainResponse
+	(Verdict_Reason)(0),                  // 90: keystile.v1.Verdict.Reason
+	(*timestamppb.Timestamp)(nil),        // 91: google.protobuf.Timestamp
+	(*Tenant)(nil),                       // 92: keystile.v1.Tenant
+	(*Propagation)(nil),                  // 93: keystile.v1.Propagation
+	(*fieldmaskpb.FieldMask)(nil),        // 94: google.protobuf.FieldMask
+	(*User)(nil),                         // 95: keystile.v1.User
+	(*Role)(nil),                         // 96: keystile.v1.Role
+	(*Api)(nil),                          // 97: keystile.v1.Api
+	(*Plan)(nil),                         // 98: keystile.v1.Plan
+	(*Subscription)(nil),                 // 99: keystile.v1.Subscription
+	(*PolicyViolation)(nil),              // 100: keystile.v1.PolicyViolation
+	(*durationpb.Duration)(nil),          // 101: google.protobuf.Duration
+	(*CheckKeyRequest)(nil),              // 102: keystile.v1.CheckKeyRequest
+	(*CheckKeyResponse)(nil),             // 103: keystile.v1.CheckKeyResponse
 }
 var file_keystile_v1_directory_service_proto_depIdxs = []int32{
 	0,   // 0: keystile.v1.ExplainStep.outcome:type_name -> keystile.v1.ExplainStep.Outcome
-	80,  // 1: keystile.v1.ExplainStep.reason:type_name -> keystile.v1.Verdict.Reason
-	81,  // 2: keystile.v1.PastDecision.time:type_name -> google.protobuf.Timestamp
-	80,  // 3: keystile.v1.PastDecision.reason:type_name -> keystile.v1.Verdict.Reason
-	82,  // 4: keystile.v1.CreateTenantRequest.tenant:type_name -> keystile.v1.Tenant
-	82,  // 5: keystile.v1.CreateTenantResponse.tenant:type_name -> keystile.v1.Tenant
-	83,  // 6: keystile.v1.CreateTenantResponse.propagation:type_name -> keystile.v1.Propagation
-	82,  // 7: keystile.v1.GetTenantResponse.tenant:type_name -> keystile.v1.Tenant
-	82,  // 8: keystile.v1.ListTenantsResponse.tenants:type_name -> keystile.v1.Tenant
-	82,  // 9: keystile.v1.UpdateTenantRequest.tenant:type_name -> keystile.v1.Tenant
-	84,  // 10: keystile.v1.UpdateTenantRequest.update_mask:type_name -> google.protobuf.FieldMask
-	82,  // 11: keystile.v1.UpdateTenantResponse.tenant:type_name -> keystile.v1.Tenant
-	83,  // 12: keystile.v1.UpdateTenantResponse.propagation:type_name -> keystile.v1.Propagation
-	82,  // 13: keystile.v1.DeleteTenantResponse.tenant:type_name -> keystile.v1.Tenant
+	90,  // 1: keystile.v1.ExplainStep.reason:type_name -> keystile.v1.Verdict.Reason
+	91,  // 2: keystile.v1.PastDecision.time:type_name -> google.protobuf.Timestamp
+	90,  // 3: keystile.v1.PastDecision.reason:type_name -> keystile.v1.Verdict.Reason
+	92,  // 4: keystile.v1.CreateTenantRequest.tenant:type_name -> keystile.v1.Tenant
+	92,  // 5: keystile.v1.CreateTenantResponse.tenant:type_name -> keystile.v1.Tenant
+	93,  // 6: keystile.v1.CreateTenantResponse.propagation:type_name -> keystile.v1.Propagation
+	92,  // 7: keystile.v1.GetTenantResponse.tenant:type_name -> keystile.v1.Tenant
+	92,  // 8: keystile.v1.ListTenantsResponse.tenants:type_name -> keystile.v1.Tenant
+	92,  // 9: keystile.v1.UpdateTenantRequest.tenant:type_name -> keystile.v1.Tenant
+	94,  // 10: keystile.v1.UpdateTenantRequest.update_mask:type_name -> google.protobuf.FieldMask
+	92,  // 11: keystile.v1.UpdateTenantResponse.tenant:type_name -> keystile.v1.Tenant
+	93,  // 12: keystile.v1.UpdateTenantResponse.propagation:type_name -> keystile.v1.Propagation
+	92,  // 13: keystile.v1.DeleteTenantResponse.tenant:type_name -> keystile.v1.Tenant
 	1,   // 14: keystile.v1.DeleteTenantResponse.cascade:type_name -> keystile.v1.Cascade
-	83,  // 15: keystile.v1.DeleteTenantResponse.propagation:type_name -> keystile.v1.Propagation
-	85,  // 16: keystile.v1.CreateUserRequest.user:type_name -> keystile.v1.User
-	85,  // 17: keystile.v1.CreateUserResponse.user:type_name -> keystile.v1.User
-	83,  // 18: keystile.v1.CreateUserResponse.propagation:type_name -> keystile.v1.Propagation
-	85,  // 19: keystile.v1.GetUserResponse.user:type_name -> keystile.v1.User
-	85,  // 20: keystile.v1.ListUsersResponse.users:type_name -> keystile.v1.User
-	85,  // 21: keystile.v1.UpdateUserRequest.user:type_name -> keystile.v1.User
-	84,  // 22: keystile.v1.UpdateUserRequest.update_mask:type_name -> google.protobuf.FieldMask
-	85,  // 23: keystile.v1.UpdateUserResponse.user:type_name -> keystile.v1.User
-	83,  // 24: keystile.v1.UpdateUserResponse.propagation:type_name -> keystile.v1.Propagation
-	85,  // 25: keystile.v1.DeleteUserResponse.user:type_name -> keystile.v1.User
+	93,  // 15: keystile.v1.DeleteTenantResponse.propagation:type_name -> keystile.v1.Propagation
+	95,  // 16: keystile.v1.CreateUserRequest.user:type_name -> keystile.v1.User
+	95,  // 17: keystile.v1.CreateUserResponse.user:type_name -> keystile.v1.User
+	93,  // 18: keystile.v1.CreateUserResponse.propagation:type_name -> keystile.v1.Propagation
+	95,  // 19: keystile.v1.GetUserResponse.user:type_name -> keystile.v1.User
+	95,  // 20: keystile.v1.ListUsersResponse.users:type_name -> keystile.v1.User
+	95,  // 21: keystile.v1.UpdateUserRequest.user:type_name -> keystile.v1.User
+	94,  // 22: keystile.v1.UpdateUserRequest.update_mask:type_name -> google.protobuf.FieldMask
+	95,  // 23: keystile.v1.UpdateUserResponse.user:type_name -> keystile.v1.User
+	93,  // 24: keystile.v1.UpdateUserResponse.propagation:type_name -> keystile.v1.Propagation
+	95,  // 25: keystile.v1.DeleteUserResponse.user:type_name -> keystile.v1.User
 	1,   // 26: keystile.v1.DeleteUserResponse.cascade:type_name -> keystile.v1.Cascade
-	83,  // 27: keystile.v1.DeleteUserResponse.propagation:type_name -> keystile.v1.Propagation
-	86,  // 28: keystile.v1.CreateRoleRequest.role:type_name -> keystile.v1.Role
-	86,  // 29: keystile.v1.CreateRoleResponse.role:type_name -> keystile.v1.Role
-	83,  // 30: keystile.v1.CreateRoleResponse.propagation:type_name -> keystile.v1.Propagation
-	86,  // 31: keystile.v1.GetRoleResponse.role:type_name -> keystile.v1.Role
-	86,  // 32: keystile.v1.ListRolesResponse.roles:type_name -> keystile.v1.Role
-	86,  // 33: keystile.v1.UpdateRoleRequest.role:type_name -> keystile.v1.Role
-	84,  // 34: keystile.v1.UpdateRoleRequest.update_mask:type_name -> google.protobuf.FieldMask
-	86,  // 35: keystile.v1.UpdateRoleResponse.role:type_name -> keystile.v1.Role
-	83,  // 36: keystile.v1.UpdateRoleResponse.propagation:type_name -> keystile.v1.Propagation
+	93,  // 27: keystile.v1.DeleteUserResponse.propagation:type_name -> keystile.v1.Propagation
+	96,  // 28: keystile.v1.CreateRoleRequest.role:type_name -> keystile.v1.Role
+	96,  // 29: keystile.v1.CreateRoleResponse.role:type_name -> keystile.v1.Role
+	93,  // 30: keystile.v1.CreateRoleResponse.propagation:type_name -> keystile.v1.Propagation
+	96,  // 31: keystile.v1.GetRoleResponse.role:type_name -> keystile.v1.Role
+	96,  // 32: keystile.v1.ListRolesResponse.roles:type_name -> keystile.v1.Role
+	96,  // 33: keystile.v1.UpdateRoleRequest.role:type_name -> keystile.v1.Role
+	94,  // 34: keystile.v1.UpdateRoleRequest.update_mask:type_name -> google.protobuf.FieldMask
+	96,  // 35: keystile.v1.UpdateRoleResponse.role:type_name -> keystile.v1.Role
+	93,  // 36: keystile.v1.UpdateRoleResponse.propagation:type_name -> keystile.v1.Propagation
 	1,   // 37: keystile.v1.DeleteRoleResponse.cascade:type_name -> keystile.v1.Cascade
-	83,  // 38: keystile.v1.DeleteRoleResponse.propagation:type_name -> keystile.v1.Propagation
-	87,  // 39: keystile.v1.CreateApiRequest.api:type_name -> keystile.v1.Api
-	87,  // 40: keystile.v1.CreateApiResponse.api:type_name -> keystile.v1.Api
-	83,  // 41: keystile.v1.CreateApiResponse.propagation:type_name -> keystile.v1.Propagation
-	87,  // 42: keystile.v1.GetApiResponse.api:type_name -> keystile.v1.Api
-	87,  // 43: keystile.v1.ListApisResponse.apis:type_name -> keystile.v1.Api
-	87,  // 44: keystile.v1.UpdateApiRequest.api:type_name -> keystile.v1.Api
-	84,  // 45: keystile.v1.UpdateApiRequest.update_mask:type_name -> google.protobuf.FieldMask
-	87,  // 46: keystile.v1.UpdateApiResponse.api:type_name -> keystile.v1.Api
-	83,  // 47: keystile.v1.UpdateApiResponse.propagation:type_name -> keystile.v1.Propagation
+	93,  // 38: keystile.v1.DeleteRoleResponse.propagation:type_name -> keystile.v1.Propagation
+	97,  // 39: keystile.v1.CreateApiRequest.api:type_name -> keystile.v1.Api
+	97,  // 40: keystile.v1.CreateApiResponse.api:type_name -> keystile.v1.Api
+	93,  // 41: keystile.v1.CreateApiResponse.propagation:type_name -> keystile.v1.Propagation
+	97,  // 42: keystile.v1.GetApiResponse.api:type_name -> keystile.v1.Api
+	97,  // 43: keystile.v1.ListApisResponse.apis:type_name -> keystile.v1.Api
+	97,  // 44: keystile.v1.UpdateApiRequest.api:type_name -> keystile.v1.Api
+	94,  // 45: keystile.v1.UpdateApiRequest.update_mask:type_name -> google.protobuf.FieldMask
+	97,  // 46: keystile.v1.UpdateApiResponse.api:type_name -> keystile.v1.Api
+	93,  // 47: keystile.v1.UpdateApiResponse.propagation:type_name -> keystile.v1.Propagation
 	1,   // 48: keystile.v1.DeleteApiResponse.cascade:type_name -> keystile.v1.Cascade
-	83,  // 49: keystile.v1.DeleteApiResponse.propagation:type_name -> keystile.v1.Propagation
-	88,  // 50: keystile.v1.CreateSubscriptionRequest.subscription:type_name -> keystile.v1.Subscription
-	88,  // 51: keystile.v1.CreateSubscriptionResponse.subscription:type_name -> keystile.v1.Subscription
-	83,  // 52: keystile.v1.CreateSubscriptionResponse.propagation:type_name -> keystile.v1.Propagation
-	88,  // 53: keystile.v1.GetSubscriptionResponse.subscription:type_name -> keystile.v1.Subscription
-	88,  // 54: keystile.v1.ListSubscriptionsResponse.subscriptions:type_name -> keystile.v1.Subscription
-	88,  // 55: keystile.v1.UpdateSubscriptionRequest.subscription:type_name -> keystile.v1.Subscription
-	84,  // 56: keystile.v1.UpdateSubscriptionRequest.update_mask:type_name -> google.protobuf.FieldMask
-	88,  // 57: keystile.v1.UpdateSubscriptionResponse.subscription:type_name -> keystile.v1.Subscription
-	83,  // 58: keystile.v1.UpdateSubscriptionResponse.propagation:type_name -> keystile.v1.Propagation
-	1,   // 59: keystile.v1.DeleteSubscriptionResponse.cascade:type_name -> keystile.v1.Cascade
-	83,  // 60: keystile.v1.DeleteSubscriptionResponse.propagation:type_name -> keystile.v1.Propagation
-	82,  // 61: keystile.v1.SuspendTenantResponse.tenant:type_name -> keystile.v1.Tenant
-	83,  // 62: keystile.v1.SuspendTenantResponse.propagation:type_name -> keystile.v1.Propagation
-	82,  // 63: keystile.v1.ActivateTenantResponse.tenant:type_name -> keystile.v1.Tenant
-	83,  // 64: keystile.v1.ActivateTenantResponse.propagation:type_name -> keystile.v1.Propagation
-	85,  // 65: keystile.v1.SuspendUserResponse.user:type_name -> keystile.v1.User
-	83,  // 66: keystile.v1.SuspendUserResponse.propagation:type_name -> keystile.v1.Propagation
-	85,  // 67: keystile.v1.ActivateUserResponse.user:type_name -> keystile.v1.User
-	83,  // 68: keystile.v1.ActivateUserResponse.propagation:type_name -> keystile.v1.Propagation
-	81,  // 69: keystile.v1.DeprecateApiRequest.sunset_time:type_name -> google.protobuf.Timestamp
-	87,  // 70: keystile.v1.DeprecateApiResponse.api:type_name -> keystile.v1.Api
-	83,  // 71: keystile.v1.DeprecateApiResponse.propagation:type_name -> keystile.v1.Propagation
-	87,  // 72: keystile.v1.RetireApiResponse.api:type_name -> keystile.v1.Api
-	83,  // 73: keystile.v1.RetireApiResponse.propagation:type_name -> keystile.v1.Propagation
-	81,  // 74: keystile.v1.ApproveSubscriptionRequest.expire_time:type_name -> google.protobuf.Timestamp
-	88,  // 75: keystile.v1.ApproveSubscriptionResponse.subscription:type_name -> keystile.v1.Subscription
-	83,  // 76: keystile.v1.ApproveSubscriptionResponse.propagation:type_name -> keystile.v1.Propagation
-	88,  // 77: keystile.v1.RejectSubscriptionResponse.subscription:type_name -> keystile.v1.Subscription
-	83,  // 78: keystile.v1.RejectSubscriptionResponse.propagation:type_name -> keystile.v1.Propagation
-	88,  // 79: keystile.v1.PauseSubscriptionResponse.subscription:type_name -> keystile.v1.Subscription
-	83,  // 80: keystile.v1.PauseSubscriptionResponse.propagation:type_name -> keystile.v1.Propagation
-	88,  // 81: keystile.v1.ResumeSubscriptionResponse.subscription:type_name -> keystile.v1.Subscription
-	83,  // 82: keystile.v1.ResumeSubscriptionResponse.propagation:type_name -> keystile.v1.Propagation
-	89,  // 83: keystile.v1.ListPolicyViolationsResponse.violations:type_name -> keystile.v1.PolicyViolation
-	90,  // 84: keystile.v1.PurgeDeletedRequest.retention:type_name -> google.protobuf.Duration
-	83,  // 85: keystile.v1.PurgeDeletedResponse.propagation:type_name -> keystile.v1.Propagation
-	91,  // 86: keystile.v1.ExplainRequest.check:type_name -> keystile.v1.CheckKeyRequest
-	92,  // 87: keystile.v1.ExplainResponse.verdict:type_name -> keystile.v1.CheckKeyResponse
-	2,   // 88: keystile.v1.ExplainResponse.steps:type_name -> keystile.v1.ExplainStep
-	3,   // 89: keystile.v1.ExplainResponse.past:type_name -> keystile.v1.PastDecision
-	4,   // 90: keystile.v1.DirectoryService.CreateTenant:input_type -> keystile.v1.CreateTenantRequest
-	6,   // 91: keystile.v1.DirectoryService.GetTenant:input_type -> keystile.v1.GetTenantRequest
-	8,   // 92: keystile.v1.DirectoryService.ListTenants:input_type -> keystile.v1.ListTenantsRequest
-	10,  // 93: keystile.v1.DirectoryService.UpdateTenant:input_type -> keystile.v1.UpdateTenantRequest
-	12,  // 94: keystile.v1.DirectoryService.DeleteTenant:input_type -> keystile.v1.DeleteTenantRequest
-	14,  // 95: keystile.v1.DirectoryService.CreateUser:input_type -> keystile.v1.CreateUserRequest
-	16,  // 96: keystile.v1.DirectoryService.GetUser:input_type -> keystile.v1.GetUserRequest
-	18,  // 97: keystile.v1.DirectoryService.ListUsers:input_type -> keystile.v1.ListUsersRequest
-	20,  // 98: keystile.v1.DirectoryService.UpdateUser:input_type -> keystile.v1.UpdateUserRequest
-	22,  // 99: keystile.v1.DirectoryService.DeleteUser:input_type -> keystile.v1.DeleteUserRequest
-	24,  // 100: keystile.v1.DirectoryService.CreateRole:input_type -> keystile.v1.CreateRoleRequest
-	26,  // 101: keystile.v1.DirectoryService.GetRole:input_type -> keystile.v1.GetRoleRequest
-	28,  // 102: keystile.v1.DirectoryService.ListRoles:input_type -> keystile.v1.ListRolesRequest
-	30,  // 103: keystile.v1.DirectoryService.UpdateRole:input_type -> keystile.v1.UpdateRoleRequest
-	32,  // 104: keystile.v1.DirectoryService.DeleteRole:input_type -> keystile.v1.DeleteRoleRequest
-	34,  // 105: keystile.v1.DirectoryService.CreateApi:input_type -> keystile.v1.CreateApiRequest
-	36,  // 106: keystile.v1.DirectoryService.GetApi:input_type -> keystile.v1.GetApiRequest
-	38,  // 107: keystile.v1.DirectoryService.ListApis:input_type -> keystile.v1.ListApisRequest
-	40,  // 108: keystile.v1.DirectoryService.UpdateApi:input_type -> keystile.v1.UpdateApiRequest
-	42,  // 109: keystile.v1.DirectoryService.DeleteApi:input_type -> keystile.v1.DeleteApiRequest
-	44,  // 110: keystile.v1.DirectoryService.CreateSubscription:input_type -> keystile.v1.CreateSubscriptionRequest
-	46,  // 111: keystile.v1.DirectoryService.GetSubscription:input_type -> keystile.v1.GetSubscriptionRequest
-	48,  // 112: keystile.v1.DirectoryService.ListSubscriptions:input_type -> keystile.v1.ListSubscriptionsRequest
-	50,  // 113: keystile.v1.DirectoryService.UpdateSubscription:input_type -> keystile.v1.UpdateSubscriptionRequest
-	52,  // 114: keystile.v1.DirectoryService.DeleteSubscription:input_type -> keystile.v1.DeleteSubscriptionRequest
-	54,  // 115: keystile.v1.DirectoryService.SuspendTenant:input_type -> keystile.v1.SuspendTenantRequest
-	56,  // 116: keystile.v1.DirectoryService.ActivateTenant:input_type -> keystile.v1.ActivateTenantRequest
-	58,  // 117: keystile.v1.DirectoryService.SuspendUser:input_type -> keystile.v1.SuspendUserRequest
-	60,  // 118: keystile.v1.DirectoryService.ActivateUser:input_type -> keystile.v1.ActivateUserRequest
-	62,  // 119: keystile.v1.DirectoryService.DeprecateApi:input_type -> keystile.v1.DeprecateApiRequest
-	64,  // 120: keystile.v1.DirectoryService.RetireApi:input_type -> keystile.v1.RetireApiRequest
-	66,  // 121: keystile.v1.DirectoryService.ApproveSubscription:input_type -> keystile.v1.ApproveSubscriptionRequest
-	68,  // 122: keystile.v1.DirectoryService.RejectSubscription:input_type -> keystile.v1.RejectSubscriptionRequest
-	70,  // 123: keystile.v1.DirectoryService.PauseSubscription:input_type -> keystile.v1.PauseSubscriptionRequest
-	72,  // 124: keystile.v1.DirectoryService.ResumeSubscription:input_type -> keystile.v1.ResumeSubscriptionRequest
-	74,  // 125: keystile.v1.DirectoryService.ListPolicyViolations:input_type -> keystile.v1.ListPolicyViolationsRequest
-	76,  // 126: keystile.v1.DirectoryService.PurgeDeleted:input_type -> keystile.v1.PurgeDeletedRequest
-	78,  // 127: keystile.v1.DirectoryService.Explain:input_type -> keystile.v1.ExplainRequest
-	5,   // 128: keystile.v1.DirectoryService.CreateTenant:output_type -> keystile.v1.CreateTenantResponse
-	7,   // 129: keystile.v1.DirectoryService.GetTenant:output_type -> keystile.v1.GetTenantResponse
-	9,   // 130: keystile.v1.DirectoryService.ListTenants:output_type -> keystile.v1.ListTenantsResponse
-	11,  // 131: keystile.v1.DirectoryService.UpdateTenant:output_type -> keystile.v1.UpdateTenantResponse
-	13,  // 132: keystile.v1.DirectoryService.DeleteTenant:output_type -> keystile.v1.DeleteTenantResponse
-	15,  // 133: keystile.v1.DirectoryService.CreateUser:output_type -> keystile.v1.CreateUserResponse
-	17,  // 134: keystile.v1.DirectoryService.GetUser:output_type -> keystile.v1.GetUserResponse
-	19,  // 135: keystile.v1.DirectoryService.ListUsers:output_type -> keystile.v1.ListUsersResponse
-	21,  // 136: keystile.v1.DirectoryService.UpdateUser:output_type -> keystile.v1.UpdateUserResponse
-	23,  // 137: keystile.v1.DirectoryService.DeleteUser:output_type -> keystile.v1.DeleteUserResponse
-	25,  // 138: keystile.v1.DirectoryService.CreateRole:output_type -> keystile.v1.CreateRoleResponse
-	27,  // 139: keystile.v1.DirectoryService.GetRole:output_type -> keystile.v1.GetRoleResponse
-	29,  // 140: keystile.v1.DirectoryService.ListRoles:output_type -> keystile.v1.ListRolesResponse
-	31,  // 141: keystile.v1.DirectoryService.UpdateRole:output_type -> keystile.v1.UpdateRoleResponse
-	33,  // 142: keystile.v1.DirectoryService.DeleteRole:output_type -> keystile.v1.DeleteRoleResponse
-	35,  // 143: keystile.v1.DirectoryService.CreateApi:output_type -> keystile.v1.CreateApiResponse
-	37,  // 144: keystile.v1.DirectoryService.GetApi:output_type -> keystile.v1.GetApiResponse
-	39,  // 145: keystile.v1.DirectoryService.ListApis:output_type -> keystile.v1.ListApisResponse
-	41,  // 146: keystile.v1.DirectoryService.UpdateApi:output_type -> keystile.v1.UpdateApiResponse
-	43,  // 147: keystile.v1.DirectoryService.DeleteApi:output_type -> keystile.v1.DeleteApiResponse
-	45,  // 148: keystile.v1.DirectoryService.CreateSubscription:output_type -> keystile.v1.CreateSubscriptionResponse
-	47,  // 149: keystile.v1.DirectoryService.GetSubscription:output_type -> keystile.v1.GetSubscriptionResponse
-	49,  // 150: keystile.v1.DirectoryService.ListSubscriptions:output_type -> keystile.v1.ListSubscriptionsResponse
-	51,  // 151: keystile.v1.DirectoryService.UpdateSubscription:output_type -> keystile.v1.UpdateSubscriptionResponse
-	53,  // 152: keystile.v1.DirectoryService.DeleteSubscription:output_type -> keystile.v1.DeleteSubscriptionResponse
-	55,  // 153: keystile.v1.DirectoryService.SuspendTenant:output_type -> keystile.v1.SuspendTenantResponse
-	57,  // 154: keystile.v1.DirectoryService.ActivateTenant:output_type -> keystile.v1.ActivateTenantResponse
-	59,  // 155: keystile.v1.DirectoryService.SuspendUser:output_type -> keystile.v1.SuspendUserResponse
-	61,  // 156: keystile.v1.DirectoryService.ActivateUser:output_type -> keystile.v1.ActivateUserResponse
-	63,  // 157: keystile.v1.DirectoryService.DeprecateApi:output_type -> keystile.v1.DeprecateApiResponse
-	65,  // 158: keystile.v1.DirectoryService.RetireApi:output_type -> keystile.v1.RetireApiResponse
-	67,  // 159: keystile.v1.DirectoryService.ApproveSubscription:output_type -> keystile.v1.ApproveSubscriptionResponse
-	69,  // 160: keystile.v1.DirectoryService.RejectSubscription:output_type -> keystile.v1.RejectSubscriptionResponse
-	71,  // 161: keystile.v1.DirectoryService.PauseSubscription:output_type -> keystile.v1.PauseSubscriptionResponse
-	73,  // 162: keystile.v1.DirectoryService.ResumeSubscription:output_type -> keystile.v1.ResumeSubscriptionResponse
-	75,  // 163: keystile.v1.DirectoryService.ListPolicyViolations:output_type -> keystile.v1.ListPolicyViolationsResponse
-	77,  // 164: keystile.v1.DirectoryService.PurgeDeleted:output_type -> keystile.v1.PurgeDeletedResponse
-	79,  // 165: keystile.v1.DirectoryService.Explain:output_type -> keystile.v1.ExplainResponse
-	128, // [128:166] is the sub-list for method output_type
-	90,  // [90:128] is the sub-list for method input_type
-	90,  // [90:90] is the sub-list for extension type_name
-	90,  // [90:90] is the sub-list for extension extendee
-	0,   // [0:90] is the sub-list for field type_name
+	93,  // 49: keystile.v1.DeleteApiResponse.propagation:type_name -> keystile.v1.Propagation
+	98,  // 50: keystile.v1.CreatePlanRequest.plan:type_name -> keystile.v1.Plan
+	98,  // 51: keystile.v1.CreatePlanResponse.plan:type_name -> keystile.v1.Plan
+	93,  // 52: keystile.v1.CreatePlanResponse.propagation:type_name -> keystile.v1.Propagation
+	98,  // 53: keystile.v1.GetPlanResponse.plan:type_name -> keystile.v1.Plan
+	98,  // 54: keystile.v1.ListPlansResponse.plans:type_name -> keystile.v1.Plan
+	98,  // 55: keystile.v1.UpdatePlanRequest.plan:type_name -> keystile.v1.Plan
+	94,  // 56: keystile.v1.UpdatePlanRequest.update_mask:type_name -> google.protobuf.FieldMask
+	98,  // 57: keystile.v1.UpdatePlanResponse.plan:type_name -> keystile.v1.Plan
+	93,  // 58: keystile.v1.UpdatePlanResponse.propagation:type_name -> keystile.v1.Propagation
+	93,  // 59: keystile.v1.DeletePlanResponse.propagation:type_name -> keystile.v1.Propagation
+	99,  // 60: keystile.v1.CreateSubscriptionRequest.subscription:type_name -> keystile.v1.Subscription
+	99,  // 61: keystile.v1.CreateSubscriptionResponse.subscription:type_name -> keystile.v1.Subscription
+	93,  // 62: keystile.v1.CreateSubscriptionResponse.propagation:type_name -> keystile.v1.Propagation
+	99,  // 63: keystile.v1.GetSubscriptionResponse.subscription:type_name -> keystile.v1.Subscription
+	99,  // 64: keystile.v1.ListSubscriptionsResponse.subscriptions:type_name -> keystile.v1.Subscription
+	99,  // 65: keystile.v1.UpdateSubscriptionRequest.subscription:type_name -> keystile.v1.Subscription
+	94,  // 66: keystile.v1.UpdateSubscriptionRequest.update_mask:type_name -> google.protobuf.FieldMask
+	99,  // 67: keystile.v1.UpdateSubscriptionResponse.subscription:type_name -> keystile.v1.Subscription
+	93,  // 68: keystile.v1.UpdateSubscriptionResponse.propagation:type_name -> keystile.v1.Propagation
+	1,   // 69: keystile.v1.DeleteSubscriptionResponse.cascade:type_name -> keystile.v1.Cascade
+	93,  // 70: keystile.v1.DeleteSubscriptionResponse.propagation:type_name -> keystile.v1.Propagation
+	92,  // 71: keystile.v1.SuspendTenantResponse.tenant:type_name -> keystile.v1.Tenant
+	93,  // 72: keystile.v1.SuspendTenantResponse.propagation:type_name -> keystile.v1.Propagation
+	92,  // 73: keystile.v1.ActivateTenantResponse.tenant:type_name -> keystile.v1.Tenant
+	93,  // 74: keystile.v1.ActivateTenantResponse.propagation:type_name -> keystile.v1.Propagation
+	95,  // 75: keystile.v1.SuspendUserResponse.user:type_name -> keystile.v1.User
+	93,  // 76: keystile.v1.SuspendUserResponse.propagation:type_name -> keystile.v1.Propagation
+	95,  // 77: keystile.v1.ActivateUserResponse.user:type_name -> keystile.v1.User
+	93,  // 78: keystile.v1.ActivateUserResponse.propagation:type_name -> keystile.v1.Propagation
+	91,  // 79: keystile.v1.DeprecateApiRequest.sunset_time:type_name -> google.protobuf.Timestamp
+	97,  // 80: keystile.v1.DeprecateApiResponse.api:type_name -> keystile.v1.Api
+	93,  // 81: keystile.v1.DeprecateApiResponse.propagation:type_name -> keystile.v1.Propagation
+	97,  // 82: keystile.v1.RetireApiResponse.api:type_name -> keystile.v1.Api
+	93,  // 83: keystile.v1.RetireApiResponse.propagation:type_name -> keystile.v1.Propagation
+	91,  // 84: keystile.v1.ApproveSubscriptionRequest.expire_time:type_name -> google.protobuf.Timestamp
+	99,  // 85: keystile.v1.ApproveSubscriptionResponse.subscription:type_name -> keystile.v1.Subscription
+	93,  // 86: keystile.v1.ApproveSubscriptionResponse.propagation:type_name -> keystile.v1.Propagation
+	99,  // 87: keystile.v1.RejectSubscriptionResponse.subscription:type_name -> keystile.v1.Subscription
+	93,  // 88: keystile.v1.RejectSubscriptionResponse.propagation:type_name -> keystile.v1.Propagation
+	99,  // 89: keystile.v1.PauseSubscriptionResponse.subscription:type_name -> keystile.v1.Subscription
+	93,  // 90: keystile.v1.PauseSubscriptionResponse.propagation:type_name -> keystile.v1.Propagation
+	99,  // 91: keystile.v1.ResumeSubscriptionResponse.subscription:type_name -> keystile.v1.Subscription
+	93,  // 92: keystile.v1.ResumeSubscriptionResponse.propagation:type_name -> keystile.v1.Propagation
+	100, // 93: keystile.v1.ListPolicyViolationsResponse.violations:type_name -> keystile.v1.PolicyViolation
+	101, // 94: keystile.v1.PurgeDeletedRequest.retention:type_name -> google.protobuf.Duration
+	93,  // 95: keystile.v1.PurgeDeletedResponse.propagation:type_name -> keystile.v1.Propagation
+	102, // 96: keystile.v1.ExplainRequest.check:type_name -> keystile.v1.CheckKeyRequest
+	103, // 97: keystile.v1.ExplainResponse.verdict:type_name -> keystile.v1.CheckKeyResponse
+	2,   // 98: keystile.v1.ExplainResponse.steps:type_name -> keystile.v1.ExplainStep
+	3,   // 99: keystile.v1.ExplainResponse.past:type_name -> keystile.v1.PastDecision
+	4,   // 100: keystile.v1.DirectoryService.CreateTenant:input_type -> keystile.v1.CreateTenantRequest
+	6,   // 101: keystile.v1.DirectoryService.GetTenant:input_type -> keystile.v1.GetTenantRequest
+	8,   // 102: keystile.v1.DirectoryService.ListTenants:input_type -> keystile.v1.ListTenantsRequest
+	10,  // 103: keystile.v1.DirectoryService.UpdateTenant:input_type -> keystile.v1.UpdateTenantRequest
+	12,  // 104: keystile.v1.DirectoryService.DeleteTenant:input_type -> keystile.v1.DeleteTenantRequest
+	14,  // 105: keystile.v1.DirectoryService.CreateUser:input_type -> keystile.v1.CreateUserRequest
+	16,  // 106: keystile.v1.DirectoryService.GetUser:input_type -> keystile.v1.GetUserRequest
+	18,  // 107: keystile.v1.DirectoryService.ListUsers:input_type -> keystile.v1.ListUsersRequest
+	20,  // 108: keystile.v1.DirectoryService.UpdateUser:input_type -> keystile.v1.UpdateUserRequest
+	22,  // 109: keystile.v1.DirectoryService.DeleteUser:input_type -> keystile.v1.DeleteUserRequest
+	24,  // 110: keystile.v1.DirectoryService.CreateRole:input_type -> keystile.v1.CreateRoleRequest
+	26,  // 111: keystile.v1.DirectoryService.GetRole:input_type -> keystile.v1.GetRoleRequest
+	28,  // 112: keystile.v1.DirectoryService.ListRoles:input_type -> keystile.v1.ListRolesRequest
+	30,  // 113: keystile.v1.DirectoryService.UpdateRole:input_type -> keystile.v1.UpdateRoleRequest
+	32,  // 114: keystile.v1.DirectoryService.DeleteRole:input_type -> keystile.v1.DeleteRoleRequest
+	34,  // 115: keystile.v1.DirectoryService.CreateApi:input_type -> keystile.v1.CreateApiRequest
+	36,  // 116: keystile.v1.DirectoryService.GetApi:input_type -> keystile.v1.GetApiRequest
+	38,  // 117: keystile.v1.DirectoryService.ListApis:input_type -> keystile.v1.ListApisRequest
+	40,  // 118: keystile.v1.DirectoryService.UpdateApi:input_type -> keystile.v1.UpdateApiRequest
+	42,  // 119: keystile.v1.DirectoryService.DeleteApi:input_type -> keystile.v1.DeleteApiRequest
+	44,  // 120: keystile.v1.DirectoryService.CreatePlan:input_type -> keystile.v1.CreatePlanRequest
+	46,  // 121: keystile.v1.DirectoryService.GetPlan:input_type -> keystile.v1.GetPlanRequest
+	48,  // 122: keystile.v1.DirectoryService.ListPlans:input_type -> keystile.v1.ListPlansRequest
+	50,  // 123: keystile.v1.DirectoryService.UpdatePlan:input_type -> keystile.v1.UpdatePlanRequest
+	52,  // 124: keystile.v1.DirectoryService.DeletePlan:input_type -> keystile.v1.DeletePlanRequest
+	54,  // 125: keystile.v1.DirectoryService.CreateSubscription:input_type -> keystile.v1.CreateSubscriptionRequest
+	56,  // 126: keystile.v1.DirectoryService.GetSubscription:input_type -> keystile.v1.GetSubscriptionRequest
+	58,  // 127: keystile.v1.DirectoryService.ListSubscriptions:input_type -> keystile.v1.ListSubscriptionsRequest
+	60,  // 128: keystile.v1.DirectoryService.UpdateSubscription:input_type -> keystile.v1.UpdateSubscriptionRequest
+	62,  // 129: keystile.v1.DirectoryService.DeleteSubscription:input_type -> keystile.v1.DeleteSubscriptionRequest
+	64,  // 130: keystile.v1.DirectoryService.SuspendTenant:input_type -> keystile.v1.SuspendTenantRequest
+	66,  // 131: keystile.v1.DirectoryService.ActivateTenant:input_type -> keystile.v1.ActivateTenantRequest
+	68,  // 132: keystile.v1.DirectoryService.SuspendUser:input_type -> keystile.v1.SuspendUserRequest
+	70,  // 133: keystile.v1.DirectoryService.ActivateUser:input_type -> keystile.v1.ActivateUserRequest
+	72,  // 134: keystile.v1.DirectoryService.DeprecateApi:input_type -> keystile.v1.DeprecateApiRequest
+	74,  // 135: keystile.v1.DirectoryService.RetireApi:input_type -> keystile.v1.RetireApiRequest
+	76,  // 136: keystile.v1.DirectoryService.ApproveSubscription:input_type -> keystile.v1.ApproveSubscriptionRequest
+	78,  // 137: keystile.v1.DirectoryService.RejectSubscription:input_type -> keystile.v1.RejectSubscriptionRequest
+	80,  // 138: keystile.v1.DirectoryService.PauseSubscription:input_type -> keystile.v1.PauseSubscriptionRequest
+	82,  // 139: keystile.v1.DirectoryService.ResumeSubscription:input_type -> keystile.v1.ResumeSubscriptionRequest
+	84,  // 140: keystile.v1.DirectoryService.ListPolicyViolations:input_type -> keystile.v1.ListPolicyViolationsRequest
+	86,  // 141: keystile.v1.DirectoryService.PurgeDeleted:input_type -> keystile.v1.PurgeDeletedRequest
+	88,  // 142: keystile.v1.DirectoryService.Explain:input_type -> keystile.v1.ExplainRequest
+	5,   // 143: keystile.v1.DirectoryService.CreateTenant:output_type -> keystile.v1.CreateTenantResponse
+	7,   // 144: keystile.v1.DirectoryService.GetTenant:output_type -> keystile.v1.GetTenantResponse
+	9,   // 145: keystile.v1.DirectoryService.ListTenants:output_type -> keystile.v1.ListTenantsResponse
+	11,  // 146: keystile.v1.DirectoryService.UpdateTenant:output_type -> keystile.v1.UpdateTenantResponse
+	13,  // 147: keystile.v1.DirectoryService.DeleteTenant:output_type -> keystile.v1.DeleteTenantResponse
+	15,  // 148: keystile.v1.DirectoryService.CreateUser:output_type -> keystile.v1.CreateUserResponse
+	17,  // 149: keystile.v1.DirectoryService.GetUser:output_type -> keystile.v1.GetUserResponse
+	19,  // 150: keystile.v1.DirectoryService.ListUsers:output_type -> keystile.v1.ListUsersResponse
+	21,  // 151: keystile.v1.DirectoryService.UpdateUser:output_type -> keystile.v1.UpdateUserResponse
+	23,  // 152: keystile.v1.DirectoryService.DeleteUser:output_type -> keystile.v1.DeleteUserResponse
+	25,  // 153: keystile.v1.DirectoryService.CreateRole:output_type -> keystile.v1.CreateRoleResponse
+	27,  // 154: keystile.v1.DirectoryService.GetRole:output_type -> keystile.v1.GetRoleResponse
+	29,  // 155: keystile.v1.DirectoryService.ListRoles:output_type -> keystile.v1.ListRolesResponse
+	31,  // 156: keystile.v1.DirectoryService.UpdateRole:output_type -> keystile.v1.UpdateRoleResponse
+	33,  // 157: keystile.v1.DirectoryService.DeleteRole:output_type -> keystile.v1.DeleteRoleResponse
+	35,  // 158: keystile.v1.DirectoryService.CreateApi:output_type -> keystile.v1.CreateApiResponse
+	37,  // 159: keystile.v1.DirectoryService.GetApi:output_type -> keystile.v1.GetApiResponse
+	39,  // 160: keystile.v1.DirectoryService.ListApis:output_type -> keystile.v1.ListApisResponse
+	41,  // 161: keystile.v1.DirectoryService.UpdateApi:output_type -> keystile.v1.UpdateApiResponse
+	43,  // 162: keystile.v1.DirectoryService.DeleteApi:output_type -> keystile.v1.DeleteApiResponse
+	45,  // 163: keystile.v1.DirectoryService.CreatePlan:output_type -> keystile.v1.CreatePlanResponse
+	47,  // 164: keystile.v1.DirectoryService.GetPlan:output_type -> keystile.v1.GetPlanResponse
+	49,  // 165: keystile.v1.DirectoryService.ListPlans:output_type -> keystile.v1.ListPlansResponse
+	51,  // 166: keystile.v1.DirectoryService.UpdatePlan:output_type -> keystile.v1.UpdatePlanResponse
+	53,  // 167: keystile.v1.DirectoryService.DeletePlan:output_type -> keystile.v1.DeletePlanResponse
+	55,  // 168: keystile.v1.DirectoryService.CreateSubscription:output_type -> keystile.v1.CreateSubscriptionResponse
+	57,  // 169: keystile.v1.DirectoryService.GetSubscription:output_type -> keystile.v1.GetSubscriptionResponse
+	59,  // 170: keystile.v1.DirectoryService.ListSubscriptions:output_type -> keystile.v1.ListSubscriptionsResponse
+	61,  // 171: keystile.v1.DirectoryService.UpdateSubscription:output_type -> keystile.v1.UpdateSubscriptionResponse
+	63,  // 172: keystile.v1.DirectoryService.DeleteSubscription:output_type -> keystile.v1.DeleteSubscriptionResponse
+	65,  // 173: keystile.v1.DirectoryService.SuspendTenant:output_type -> keystile.v1.SuspendTenantResponse
+	67,  // 174: keystile.v1.DirectoryService.ActivateTenant:output_type -> keystile.v1.ActivateTenantResponse
+	69,  // 175: keystile.v1.DirectoryService.SuspendUser:output_type -> keystile.v1.SuspendUserResponse
+	71,  // 176: keystile.v1.DirectoryService.ActivateUser:output_type -> keystile.v1.ActivateUserResponse
+	73,  // 177: keystile.v1.DirectoryService.DeprecateApi:output_type -> keystile.v1.DeprecateApiResponse
+	75,  // 178: keystile.v1.DirectoryService.RetireApi:output_type -> keystile.v1.RetireApiResponse
+	77,  // 179: keystile.v1.DirectoryService.ApproveSubscription:output_type -> keystile.v1.ApproveSubscriptionResponse
+	79,  // 180: keystile.v1.DirectoryService.RejectSubscription:output_type -> keystile.v1.RejectSubscriptionResponse
+	81,  // 181: keystile.v1.DirectoryService.PauseSubscription:output_type -> keystile.v1.PauseSubscriptionResponse
+	83,  // 182: keystile.v1.DirectoryService.ResumeSubscription:output_type -> keystile.v1.ResumeSubscriptionResponse
+	85,  // 183: keystile.v1.DirectoryService.ListPolicyViolations:output_type -> keystile.v1.ListPolicyViolationsResponse
+	87,  // 184: keystile.v1.DirectoryService.PurgeDeleted:output_type -> keystile.v1.PurgeDeletedResponse
+	89,  // 185: keystile.v1.DirectoryService.Explain:output_type -> keystile.v1.ExplainResponse
+	143, // [143:186] is the sub-list for method output_type
+	100, // [100:143] is the sub-list for method input_type
+	100, // [100:100] is the sub-list for extension type_name
+	100, // [100:100] is the sub-list for extension extendee
+	0,   // [0:100] is the sub-list for field type_name
 }
 
 func init() { file_keystile_v1_directory_service_proto_init() }
@@ -6464,6 +7224,7 @@ func file_keystile_v1_directory_service_proto_init() {
 	}
 	file_keystile_v1_api_proto_init()
 	file_keystile_v1_key_service_proto_init()
+	file_keystile_v1_plan_proto_init()
 	file_keystile_v1_propagation_proto_init()
 	file_keystile_v1_tenant_proto_init()
 	file_keystile_v1_user_proto_init()
@@ -6484,8 +7245,6 @@ func file_keystile_v1_directory_service_proto_init() {
 	file_keystile_v1_directory_service_proto_msgTypes[49].OneofWrappers = []any{}
 	file_keystile_v1_directory_service_proto_msgTypes[51].OneofWrappers = []any{}
 	file_keystile_v1_directory_service_proto_msgTypes[53].OneofWrappers = []any{}
-	file_keystile_v1_directory_service_proto_msgTypes[55].OneofWrappers = []any{}
-	file_keystile_v1_directory_service_proto_msgTypes[57].OneofWrappers = []any{}
 	file_keystile_v1_directory_service_proto_msgTypes[59].OneofWrappers = []any{}
 	file_keystile_v1_directory_service_proto_msgTypes[61].OneofWrappers = []any{}
 	file_keystile_v1_directory_service_proto_msgTypes[63].OneofWrappers = []any{}
@@ -6493,14 +7252,19 @@ func file_keystile_v1_directory_service_proto_init() {
 	file_keystile_v1_directory_service_proto_msgTypes[67].OneofWrappers = []any{}
 	file_keystile_v1_directory_service_proto_msgTypes[69].OneofWrappers = []any{}
 	file_keystile_v1_directory_service_proto_msgTypes[71].OneofWrappers = []any{}
+	file_keystile_v1_directory_service_proto_msgTypes[73].OneofWrappers = []any{}
 	file_keystile_v1_directory_service_proto_msgTypes[75].OneofWrappers = []any{}
+	file_keystile_v1_directory_service_proto_msgTypes[77].OneofWrappers = []any{}
+	file_keystile_v1_directory_service_proto_msgTypes[79].OneofWrappers = []any{}
+	file_keystile_v1_directory_service_proto_msgTypes[81].OneofWrappers = []any{}
+	file_keystile_v1_directory_service_proto_msgTypes[85].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_keystile_v1_directory_service_proto_rawDesc), len(file_keystile_v1_directory_service_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   79,
+			NumMessages:   89,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -39,6 +39,11 @@ const (
 	DirectoryService_ListApis_FullMethodName             = "/keystile.v1.DirectoryService/ListApis"
 	DirectoryService_UpdateApi_FullMethodName            = "/keystile.v1.DirectoryService/UpdateApi"
 	DirectoryService_DeleteApi_FullMethodName            = "/keystile.v1.DirectoryService/DeleteApi"
+	DirectoryService_CreatePlan_FullMethodName           = "/keystile.v1.DirectoryService/CreatePlan"
+	DirectoryService_GetPlan_FullMethodName              = "/keystile.v1.DirectoryService/GetPlan"
+	DirectoryService_ListPlans_FullMethodName            = "/keystile.v1.DirectoryService/ListPlans"
+	DirectoryService_UpdatePlan_FullMethodName           = "/keystile.v1.DirectoryService/UpdatePlan"
+	DirectoryService_DeletePlan_FullMethodName           = "/keystile.v1.DirectoryService/DeletePlan"
 	DirectoryService_CreateSubscription_FullMethodName   = "/keystile.v1.DirectoryService/CreateSubscription"
 	DirectoryService_GetSubscription_FullMethodName      = "/keystile.v1.DirectoryService/GetSubscription"
 	DirectoryService_ListSubscriptions_FullMethodName    = "/keystile.v1.DirectoryService/ListSubscriptions"
@@ -63,8 +68,8 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// DirectoryService keeps what stands around a key: tenants, users, roles, APIs
-// and subscriptions; and it explains decisions.
+// DirectoryService keeps what stands around a key: tenants, users, roles, APIs,
+// plans and subscriptions; and it explains decisions.
 type DirectoryServiceClient interface {
 	// CreateTenant adds a tenant. Only the operator may.
 	CreateTenant(ctx context.Context, in *CreateTenantRequest, opts ...grpc.CallOption) (*CreateTenantResponse, error)
@@ -106,6 +111,17 @@ type DirectoryServiceClient interface {
 	UpdateApi(ctx context.Context, in *UpdateApiRequest, opts ...grpc.CallOption) (*UpdateApiResponse, error)
 	// DeleteApi removes an API that nobody is subscribed to.
 	DeleteApi(ctx context.Context, in *DeleteApiRequest, opts ...grpc.CallOption) (*DeleteApiResponse, error)
+	// CreatePlan adds a plan.
+	CreatePlan(ctx context.Context, in *CreatePlanRequest, opts ...grpc.CallOption) (*CreatePlanResponse, error)
+	// GetPlan reads one plan.
+	GetPlan(ctx context.Context, in *GetPlanRequest, opts ...grpc.CallOption) (*GetPlanResponse, error)
+	// ListPlans pages through plans.
+	ListPlans(ctx context.Context, in *ListPlansRequest, opts ...grpc.CallOption) (*ListPlansResponse, error)
+	// UpdatePlan changes what update_mask names, for all subscriptions that have the
+	// plan.
+	UpdatePlan(ctx context.Context, in *UpdatePlanRequest, opts ...grpc.CallOption) (*UpdatePlanResponse, error)
+	// DeletePlan removes a plan that no approved or paused subscription has.
+	DeletePlan(ctx context.Context, in *DeletePlanRequest, opts ...grpc.CallOption) (*DeletePlanResponse, error)
 	// CreateSubscription adds a subscription. A user may ask for itself.
 	CreateSubscription(ctx context.Context, in *CreateSubscriptionRequest, opts ...grpc.CallOption) (*CreateSubscriptionResponse, error)
 	// GetSubscription reads one subscription.
@@ -354,6 +370,56 @@ func (c *directoryServiceClient) DeleteApi(ctx context.Context, in *DeleteApiReq
 	return out, nil
 }
 
+func (c *directoryServiceClient) CreatePlan(ctx context.Context, in *CreatePlanRequest, opts ...grpc.CallOption) (*CreatePlanResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CreatePlanResponse)
+	err := c.cc.Invoke(ctx, DirectoryService_CreatePlan_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *directoryServiceClient) GetPlan(ctx context.Context, in *GetPlanRequest, opts ...grpc.CallOption) (*GetPlanResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetPlanResponse)
+	err := c.cc.Invoke(ctx, DirectoryService_GetPlan_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *directoryServiceClient) ListPlans(ctx context.Context, in *ListPlansRequest, opts ...grpc.CallOption) (*ListPlansResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListPlansResponse)
+	err := c.cc.Invoke(ctx, DirectoryService_ListPlans_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *directoryServiceClient) UpdatePlan(ctx context.Context, in *UpdatePlanRequest, opts ...grpc.CallOption) (*UpdatePlanResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(UpdatePlanResponse)
+	err := c.cc.Invoke(ctx, DirectoryService_UpdatePlan_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *directoryServiceClient) DeletePlan(ctx context.Context, in *DeletePlanRequest, opts ...grpc.CallOption) (*DeletePlanResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DeletePlanResponse)
+	err := c.cc.Invoke(ctx, DirectoryService_DeletePlan_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *directoryServiceClient) CreateSubscription(ctx context.Context, in *CreateSubscriptionRequest, opts ...grpc.CallOption) (*CreateSubscriptionResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(CreateSubscriptionResponse)
@@ -538,8 +604,8 @@ func (c *directoryServiceClient) Explain(ctx context.Context, in *ExplainRequest
 // All implementations must embed UnimplementedDirectoryServiceServer
 // for forward compatibility.
 //
-// DirectoryService keeps what stands around a key: tenants, users, roles, APIs
-// and subscriptions; and it explains decisions.
+// DirectoryService keeps what stands around a key: tenants, users, roles, APIs,
+// plans and subscriptions; and it explains decisions.
 type DirectoryServiceServer interface {
 	// CreateTenant adds a tenant. Only the operator may.
 	CreateTenant(context.Context, *CreateTenantRequest) (*CreateTenantResponse, error)
@@ -581,6 +647,17 @@ type DirectoryServiceServer interface {
 	UpdateApi(context.Context, *UpdateApiRequest) (*UpdateApiResponse, error)
 	// DeleteApi removes an API that nobody is subscribed to.
 	DeleteApi(context.Context, *DeleteApiRequest) (*DeleteApiResponse, error)
+	// CreatePlan adds a plan.
+	CreatePlan(context.Context, *CreatePlanRequest) (*CreatePlanResponse, error)
+	// GetPlan reads one plan.
+	GetPlan(context.Context, *GetPlanRequest) (*GetPlanResponse, error)
+	// ListPlans pages through plans.
+	ListPlans(context.Context, *ListPlansRequest) (*ListPlansResponse, error)
+	// UpdatePlan changes what update_mask names, for all subscriptions that have the
+	// plan.
+	UpdatePlan(context.Context, *UpdatePlanRequest) (*UpdatePlanResponse, error)
+	// DeletePlan removes a plan that no approved or paused subscription has.
+	DeletePlan(context.Context, *DeletePlanRequest) (*DeletePlanResponse, error)
 	// CreateSubscription adds a subscription. A user may ask for itself.
 	CreateSubscription(context.Context, *CreateSubscriptionRequest) (*CreateSubscriptionResponse, error)
 	// GetSubscription reads one subscription.
@@ -688,6 +765,21 @@ func (UnimplementedDirectoryServiceServer) UpdateApi(context.Context, *UpdateApi
 }
 func (UnimplementedDirectoryServiceServer) DeleteApi(context.Context, *DeleteApiRequest) (*DeleteApiResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method DeleteApi not implemented")
+}
+func (UnimplementedDirectoryServiceServer) CreatePlan(context.Context, *CreatePlanRequest) (*CreatePlanResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CreatePlan not implemented")
+}
+func (UnimplementedDirectoryServiceServer) GetPlan(context.Context, *GetPlanRequest) (*GetPlanResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetPlan not implemented")
+}
+func (UnimplementedDirectoryServiceServer) ListPlans(context.Context, *ListPlansRequest) (*ListPlansResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListPlans not implemented")
+}
+func (UnimplementedDirectoryServiceServer) UpdatePlan(context.Context, *UpdatePlanRequest) (*UpdatePlanResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method UpdatePlan not implemented")
+}
+func (UnimplementedDirectoryServiceServer) DeletePlan(context.Context, *DeletePlanRequest) (*DeletePlanResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method DeletePlan not implemented")
 }
 func (UnimplementedDirectoryServiceServer) CreateSubscription(context.Context, *CreateSubscriptionRequest) (*CreateSubscriptionResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CreateSubscription not implemented")
@@ -1124,6 +1216,96 @@ func _DirectoryService_DeleteApi_Handler(srv interface{}, ctx context.Context, d
 	return interceptor(ctx, in, info, handler)
 }
 
+func _DirectoryService_CreatePlan_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CreatePlanRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DirectoryServiceServer).CreatePlan(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DirectoryService_CreatePlan_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DirectoryServiceServer).CreatePlan(ctx, req.(*CreatePlanRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DirectoryService_GetPlan_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetPlanRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DirectoryServiceServer).GetPlan(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DirectoryService_GetPlan_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DirectoryServiceServer).GetPlan(ctx, req.(*GetPlanRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DirectoryService_ListPlans_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListPlansRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DirectoryServiceServer).ListPlans(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DirectoryService_ListPlans_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DirectoryServiceServer).ListPlans(ctx, req.(*ListPlansRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DirectoryService_UpdatePlan_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UpdatePlanRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DirectoryServiceServer).UpdatePlan(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DirectoryService_UpdatePlan_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DirectoryServiceServer).UpdatePlan(ctx, req.(*UpdatePlanRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DirectoryService_DeletePlan_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DeletePlanRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DirectoryServiceServer).DeletePlan(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DirectoryService_DeletePlan_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DirectoryServiceServer).DeletePlan(ctx, req.(*DeletePlanRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _DirectoryService_CreateSubscription_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(CreateSubscriptionRequest)
 	if err := dec(in); err != nil {
@@ -1534,6 +1716,26 @@ var DirectoryService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "DeleteApi",
 			Handler:    _DirectoryService_DeleteApi_Handler,
+		},
+		{
+			MethodName: "CreatePlan",
+			Handler:    _DirectoryService_CreatePlan_Handler,
+		},
+		{
+			MethodName: "GetPlan",
+			Handler:    _DirectoryService_GetPlan_Handler,
+		},
+		{
+			MethodName: "ListPlans",
+			Handler:    _DirectoryService_ListPlans_Handler,
+		},
+		{
+			MethodName: "UpdatePlan",
+			Handler:    _DirectoryService_UpdatePlan_Handler,
+		},
+		{
+			MethodName: "DeletePlan",
+			Handler:    _DirectoryService_DeletePlan_Handler,
 		},
 		{
 			MethodName: "CreateSubscription",

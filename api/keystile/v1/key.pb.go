@@ -196,7 +196,11 @@ type Key struct {
 	SecretPrefix string `protobuf:"bytes,22,opt,name=secret_prefix,json=secretPrefix,proto3" json:"secret_prefix,omitempty"`
 	// Output only. About when the key was last used with success; minutes late.
 	// Absent: never, as far as is known.
-	LastUsedTime  *timestamppb.Timestamp `protobuf:"bytes,23,opt,name=last_used_time,json=lastUsedTime,proto3" json:"last_used_time,omitempty"`
+	LastUsedTime *timestamppb.Timestamp `protobuf:"bytes,23,opt,name=last_used_time,json=lastUsedTime,proto3" json:"last_used_time,omitempty"`
+	// Bound the key's calls. At most 10.
+	RateLimits []*RateLimit `protobuf:"bytes,24,rep,name=rate_limits,json=rateLimits,proto3" json:"rate_limits,omitempty"`
+	// At most 10.
+	Quotas        []*Quota `protobuf:"bytes,25,rep,name=quotas,proto3" json:"quotas,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -392,6 +396,20 @@ func (x *Key) GetLastUsedTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Key) GetRateLimits() []*RateLimit {
+	if x != nil {
+		return x.RateLimits
+	}
+	return nil
+}
+
+func (x *Key) GetQuotas() []*Quota {
+	if x != nil {
+		return x.Quotas
+	}
+	return nil
+}
+
 // SecretInfo tells which secret of a key one has in hand without giving it away.
 type SecretInfo struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -469,8 +487,7 @@ var File_keystile_v1_key_proto protoreflect.FileDescriptor
 
 const file_keystile_v1_key_proto_rawDesc = "" +
 	"\n" +
-	"\x15keystile/v1/key.proto\x12\vkeystile.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9b\n" +
-	"\n" +
+	"\x15keystile/v1/key.proto\x12\vkeystile.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18keystile/v1/limits.proto\"\x80\v\n" +
 	"\x03Key\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1b\n" +
 	"\ttenant_id\x18\x02 \x01(\tR\btenantId\x12\x17\n" +
@@ -503,7 +520,10 @@ const file_keystile_v1_key_proto_rawDesc = "" +
 	"created_by\x18\x14 \x01(\tR\tcreatedBy\x12\x12\n" +
 	"\x04apis\x18\x15 \x03(\tR\x04apis\x12#\n" +
 	"\rsecret_prefix\x18\x16 \x01(\tR\fsecretPrefix\x12@\n" +
-	"\x0elast_used_time\x18\x17 \x01(\v2\x1a.google.protobuf.TimestampR\flastUsedTime\x1a9\n" +
+	"\x0elast_used_time\x18\x17 \x01(\v2\x1a.google.protobuf.TimestampR\flastUsedTime\x127\n" +
+	"\vrate_limits\x18\x18 \x03(\v2\x16.keystile.v1.RateLimitR\n" +
+	"rateLimits\x12*\n" +
+	"\x06quotas\x18\x19 \x03(\v2\x12.keystile.v1.QuotaR\x06quotas\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"E\n" +
@@ -549,6 +569,8 @@ var file_keystile_v1_key_proto_goTypes = []any{
 	(*SecretInfo)(nil),            // 3: keystile.v1.SecretInfo
 	nil,                           // 4: keystile.v1.Key.LabelsEntry
 	(*timestamppb.Timestamp)(nil), // 5: google.protobuf.Timestamp
+	(*RateLimit)(nil),             // 6: keystile.v1.RateLimit
+	(*Quota)(nil),                 // 7: keystile.v1.Quota
 }
 var file_keystile_v1_key_proto_depIdxs = []int32{
 	4,  // 0: keystile.v1.Key.labels:type_name -> keystile.v1.Key.LabelsEntry
@@ -563,13 +585,15 @@ var file_keystile_v1_key_proto_depIdxs = []int32{
 	5,  // 9: keystile.v1.Key.update_time:type_name -> google.protobuf.Timestamp
 	5,  // 10: keystile.v1.Key.delete_time:type_name -> google.protobuf.Timestamp
 	5,  // 11: keystile.v1.Key.last_used_time:type_name -> google.protobuf.Timestamp
-	5,  // 12: keystile.v1.SecretInfo.create_time:type_name -> google.protobuf.Timestamp
-	5,  // 13: keystile.v1.SecretInfo.end_time:type_name -> google.protobuf.Timestamp
-	14, // [14:14] is the sub-list for method output_type
-	14, // [14:14] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	6,  // 12: keystile.v1.Key.rate_limits:type_name -> keystile.v1.RateLimit
+	7,  // 13: keystile.v1.Key.quotas:type_name -> keystile.v1.Quota
+	5,  // 14: keystile.v1.SecretInfo.create_time:type_name -> google.protobuf.Timestamp
+	5,  // 15: keystile.v1.SecretInfo.end_time:type_name -> google.protobuf.Timestamp
+	16, // [16:16] is the sub-list for method output_type
+	16, // [16:16] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_keystile_v1_key_proto_init() }
@@ -577,6 +601,7 @@ func file_keystile_v1_key_proto_init() {
 	if File_keystile_v1_key_proto != nil {
 		return
 	}
+	file_keystile_v1_limits_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -183,8 +183,11 @@ type CheckKeyResponse struct {
 	RoutePath string `protobuf:"bytes,15,opt,name=route_path,json=routePath,proto3" json:"route_path,omitempty"`
 	// What the pattern's variables stand for, decoded.
 	PathParameters map[string]string `protobuf:"bytes,16,rep,name=path_parameters,json=pathParameters,proto3" json:"path_parameters,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// The limit that refused, or else the tightest of those that apply. Absent when
+	// none does.
+	Limit         *LimitState `protobuf:"bytes,17,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CheckKeyResponse) Reset() {
@@ -325,6 +328,13 @@ func (x *CheckKeyResponse) GetRoutePath() string {
 func (x *CheckKeyResponse) GetPathParameters() map[string]string {
 	if x != nil {
 		return x.PathParameters
+	}
+	return nil
+}
+
+func (x *CheckKeyResponse) GetLimit() *LimitState {
+	if x != nil {
+		return x.Limit
 	}
 	return nil
 }
@@ -656,7 +666,7 @@ func (x *CreateKey) GetWaitForPropagation() bool {
 }
 
 // UpdateKey changes what update_mask names: display_name, scopes,
-// allowed_cidrs, labels, start_time, expire_time, apis.
+// allowed_cidrs, labels, start_time, expire_time, apis, rate_limits, quotas.
 type UpdateKey struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// key.id names the key; only the masked fields are read beside it.
@@ -1576,6 +1586,8 @@ type ImportedKey struct {
 	Labels        map[string]string      `protobuf:"bytes,7,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	ExpireTime    *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
 	Apis          []string               `protobuf:"bytes,9,rep,name=apis,proto3" json:"apis,omitempty"`
+	RateLimits    []*RateLimit           `protobuf:"bytes,10,rep,name=rate_limits,json=rateLimits,proto3" json:"rate_limits,omitempty"`
+	Quotas        []*Quota               `protobuf:"bytes,11,rep,name=quotas,proto3" json:"quotas,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1669,6 +1681,20 @@ func (x *ImportedKey) GetExpireTime() *timestamppb.Timestamp {
 func (x *ImportedKey) GetApis() []string {
 	if x != nil {
 		return x.Apis
+	}
+	return nil
+}
+
+func (x *ImportedKey) GetRateLimits() []*RateLimit {
+	if x != nil {
+		return x.RateLimits
+	}
+	return nil
+}
+
+func (x *ImportedKey) GetQuotas() []*Quota {
+	if x != nil {
+		return x.Quotas
 	}
 	return nil
 }
@@ -1985,7 +2011,7 @@ var File_keystile_v1_key_service_proto protoreflect.FileDescriptor
 
 const file_keystile_v1_key_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1dkeystile/v1/key_service.proto\x12\vkeystile.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15keystile/v1/key.proto\x1a\x1dkeystile/v1/propagation.proto\x1a\x19keystile/v1/verdict.proto\"\xcb\x02\n" +
+	"\x1dkeystile/v1/key_service.proto\x12\vkeystile.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15keystile/v1/key.proto\x1a\x18keystile/v1/limits.proto\x1a\x1dkeystile/v1/propagation.proto\x1a\x19keystile/v1/verdict.proto\"\xcb\x02\n" +
 	"\x0fCheckKeyRequest\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x1e\n" +
 	"\n" +
@@ -2001,7 +2027,7 @@ const file_keystile_v1_key_service_proto_rawDesc = "" +
 	"\arequest\x18\t \x01(\v2\x18.keystile.v1.HTTPRequestR\arequest\x12!\n" +
 	"\fmin_revision\x18\n" +
 	" \x01(\tR\vminRevisionB\a\n" +
-	"\x05_cost\"\x84\x06\n" +
+	"\x05_cost\"\xb3\x06\n" +
 	"\x10CheckKeyResponse\x12\x18\n" +
 	"\aallowed\x18\x01 \x01(\bR\aallowed\x123\n" +
 	"\x06reason\x18\x02 \x01(\x0e2\x1b.keystile.v1.Verdict.ReasonR\x06reason\x12\x18\n" +
@@ -2022,7 +2048,8 @@ const file_keystile_v1_key_service_proto_rawDesc = "" +
 	"\rapi_tenant_id\x18\x0e \x01(\tR\vapiTenantId\x12\x1d\n" +
 	"\n" +
 	"route_path\x18\x0f \x01(\tR\troutePath\x12Z\n" +
-	"\x0fpath_parameters\x18\x10 \x03(\v21.keystile.v1.CheckKeyResponse.PathParametersEntryR\x0epathParameters\x1aA\n" +
+	"\x0fpath_parameters\x18\x10 \x03(\v21.keystile.v1.CheckKeyResponse.PathParametersEntryR\x0epathParameters\x12-\n" +
+	"\x05limit\x18\x11 \x01(\v2\x17.keystile.v1.LimitStateR\x05limit\x1aA\n" +
 	"\x13PathParametersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"H\n" +
@@ -2128,7 +2155,7 @@ const file_keystile_v1_key_service_proto_rawDesc = "" +
 	"request_id\x18\x03 \x01(\tR\trequestId\x12#\n" +
 	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\x125\n" +
 	"\x14wait_for_propagation\x18\x05 \x01(\bH\x00R\x12waitForPropagation\x88\x01\x01B\x17\n" +
-	"\x15_wait_for_propagation\"\x80\x03\n" +
+	"\x15_wait_for_propagation\"\xe5\x03\n" +
 	"\vImportedKey\x12\x16\n" +
 	"\x06digest\x18\x01 \x01(\tR\x06digest\x12\x16\n" +
 	"\x06secret\x18\x02 \x01(\tR\x06secret\x12\x17\n" +
@@ -2139,7 +2166,11 @@ const file_keystile_v1_key_service_proto_rawDesc = "" +
 	"\x06labels\x18\a \x03(\v2$.keystile.v1.ImportedKey.LabelsEntryR\x06labels\x12;\n" +
 	"\vexpire_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"expireTime\x12\x12\n" +
-	"\x04apis\x18\t \x03(\tR\x04apis\x1a9\n" +
+	"\x04apis\x18\t \x03(\tR\x04apis\x127\n" +
+	"\vrate_limits\x18\n" +
+	" \x03(\v2\x16.keystile.v1.RateLimitR\n" +
+	"rateLimits\x12*\n" +
+	"\x06quotas\x18\v \x03(\v2\x12.keystile.v1.QuotaR\x06quotas\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x99\x01\n" +
@@ -2224,11 +2255,14 @@ var file_keystile_v1_key_service_proto_goTypes = []any{
 	(*Warning)(nil),               // 29: keystile.v1.Warning
 	(*timestamppb.Timestamp)(nil), // 30: google.protobuf.Timestamp
 	(*Freshness)(nil),             // 31: keystile.v1.Freshness
-	(*Key)(nil),                   // 32: keystile.v1.Key
-	(*fieldmaskpb.FieldMask)(nil), // 33: google.protobuf.FieldMask
-	(*durationpb.Duration)(nil),   // 34: google.protobuf.Duration
-	(Key_RevokeReason)(0),         // 35: keystile.v1.Key.RevokeReason
-	(*Propagation)(nil),           // 36: keystile.v1.Propagation
+	(*LimitState)(nil),            // 32: keystile.v1.LimitState
+	(*Key)(nil),                   // 33: keystile.v1.Key
+	(*fieldmaskpb.FieldMask)(nil), // 34: google.protobuf.FieldMask
+	(*durationpb.Duration)(nil),   // 35: google.protobuf.Duration
+	(Key_RevokeReason)(0),         // 36: keystile.v1.Key.RevokeReason
+	(*Propagation)(nil),           // 37: keystile.v1.Propagation
+	(*RateLimit)(nil),             // 38: keystile.v1.RateLimit
+	(*Quota)(nil),                 // 39: keystile.v1.Quota
 }
 var file_keystile_v1_key_service_proto_depIdxs = []int32{
 	26, // 0: keystile.v1.CheckKeyRequest.request:type_name -> keystile.v1.HTTPRequest
@@ -2238,55 +2272,58 @@ var file_keystile_v1_key_service_proto_depIdxs = []int32{
 	30, // 4: keystile.v1.CheckKeyResponse.expire_time:type_name -> google.protobuf.Timestamp
 	31, // 5: keystile.v1.CheckKeyResponse.freshness:type_name -> keystile.v1.Freshness
 	24, // 6: keystile.v1.CheckKeyResponse.path_parameters:type_name -> keystile.v1.CheckKeyResponse.PathParametersEntry
-	0,  // 7: keystile.v1.CheckKeysRequest.checks:type_name -> keystile.v1.CheckKeyRequest
-	1,  // 8: keystile.v1.CheckKeysResponse.results:type_name -> keystile.v1.CheckKeyResponse
-	5,  // 9: keystile.v1.ManageKeyRequest.create:type_name -> keystile.v1.CreateKey
-	6,  // 10: keystile.v1.ManageKeyRequest.update:type_name -> keystile.v1.UpdateKey
-	7,  // 11: keystile.v1.ManageKeyRequest.rotate:type_name -> keystile.v1.RotateKey
-	8,  // 12: keystile.v1.ManageKeyRequest.revoke:type_name -> keystile.v1.RevokeKey
-	9,  // 13: keystile.v1.ManageKeyRequest.disable:type_name -> keystile.v1.DisableKey
-	10, // 14: keystile.v1.ManageKeyRequest.enable:type_name -> keystile.v1.EnableKey
-	11, // 15: keystile.v1.ManageKeyRequest.delete:type_name -> keystile.v1.DeleteKey
-	32, // 16: keystile.v1.CreateKey.key:type_name -> keystile.v1.Key
-	32, // 17: keystile.v1.UpdateKey.key:type_name -> keystile.v1.Key
-	33, // 18: keystile.v1.UpdateKey.update_mask:type_name -> google.protobuf.FieldMask
-	34, // 19: keystile.v1.RotateKey.grace_period:type_name -> google.protobuf.Duration
-	35, // 20: keystile.v1.RevokeKey.reason:type_name -> keystile.v1.Key.RevokeReason
-	32, // 21: keystile.v1.ManageKeyResponse.key:type_name -> keystile.v1.Key
-	36, // 22: keystile.v1.ManageKeyResponse.propagation:type_name -> keystile.v1.Propagation
-	32, // 23: keystile.v1.GetKeyResponse.key:type_name -> keystile.v1.Key
-	32, // 24: keystile.v1.ListKeysResponse.keys:type_name -> keystile.v1.Key
-	18, // 25: keystile.v1.ImportKeysRequest.keys:type_name -> keystile.v1.ImportedKey
-	25, // 26: keystile.v1.ImportedKey.labels:type_name -> keystile.v1.ImportedKey.LabelsEntry
-	30, // 27: keystile.v1.ImportedKey.expire_time:type_name -> google.protobuf.Timestamp
-	36, // 28: keystile.v1.ImportKeysResponse.propagation:type_name -> keystile.v1.Propagation
-	28, // 29: keystile.v1.WhoAmIResponse.identity:type_name -> keystile.v1.Identity
-	30, // 30: keystile.v1.WhoAmIResponse.expire_time:type_name -> google.protobuf.Timestamp
-	29, // 31: keystile.v1.WhoAmIResponse.warnings:type_name -> keystile.v1.Warning
-	35, // 32: keystile.v1.RevokeSelfRequest.reason:type_name -> keystile.v1.Key.RevokeReason
-	32, // 33: keystile.v1.RevokeSelfResponse.key:type_name -> keystile.v1.Key
-	36, // 34: keystile.v1.RevokeSelfResponse.propagation:type_name -> keystile.v1.Propagation
-	0,  // 35: keystile.v1.KeyService.CheckKey:input_type -> keystile.v1.CheckKeyRequest
-	2,  // 36: keystile.v1.KeyService.CheckKeys:input_type -> keystile.v1.CheckKeysRequest
-	4,  // 37: keystile.v1.KeyService.ManageKey:input_type -> keystile.v1.ManageKeyRequest
-	13, // 38: keystile.v1.KeyService.GetKey:input_type -> keystile.v1.GetKeyRequest
-	15, // 39: keystile.v1.KeyService.ListKeys:input_type -> keystile.v1.ListKeysRequest
-	17, // 40: keystile.v1.KeyService.ImportKeys:input_type -> keystile.v1.ImportKeysRequest
-	20, // 41: keystile.v1.KeyService.WhoAmI:input_type -> keystile.v1.WhoAmIRequest
-	22, // 42: keystile.v1.KeyService.RevokeSelf:input_type -> keystile.v1.RevokeSelfRequest
-	1,  // 43: keystile.v1.KeyService.CheckKey:output_type -> keystile.v1.CheckKeyResponse
-	3,  // 44: keystile.v1.KeyService.CheckKeys:output_type -> keystile.v1.CheckKeysResponse
-	12, // 45: keystile.v1.KeyService.ManageKey:output_type -> keystile.v1.ManageKeyResponse
-	14, // 46: keystile.v1.KeyService.GetKey:output_type -> keystile.v1.GetKeyResponse
-	16, // 47: keystile.v1.KeyService.ListKeys:output_type -> keystile.v1.ListKeysResponse
-	19, // 48: keystile.v1.KeyService.ImportKeys:output_type -> keystile.v1.ImportKeysResponse
-	21, // 49: keystile.v1.KeyService.WhoAmI:output_type -> keystile.v1.WhoAmIResponse
-	23, // 50: keystile.v1.KeyService.RevokeSelf:output_type -> keystile.v1.RevokeSelfResponse
-	43, // [43:51] is the sub-list for method output_type
-	35, // [35:43] is the sub-list for method input_type
-	35, // [35:35] is the sub-list for extension type_name
-	35, // [35:35] is the sub-list for extension extendee
-	0,  // [0:35] is the sub-list for field type_name
+	32, // 7: keystile.v1.CheckKeyResponse.limit:type_name -> keystile.v1.LimitState
+	0,  // 8: keystile.v1.CheckKeysRequest.checks:type_name -> keystile.v1.CheckKeyRequest
+	1,  // 9: keystile.v1.CheckKeysResponse.results:type_name -> keystile.v1.CheckKeyResponse
+	5,  // 10: keystile.v1.ManageKeyRequest.create:type_name -> keystile.v1.CreateKey
+	6,  // 11: keystile.v1.ManageKeyRequest.update:type_name -> keystile.v1.UpdateKey
+	7,  // 12: keystile.v1.ManageKeyRequest.rotate:type_name -> keystile.v1.RotateKey
+	8,  // 13: keystile.v1.ManageKeyRequest.revoke:type_name -> keystile.v1.RevokeKey
+	9,  // 14: keystile.v1.ManageKeyRequest.disable:type_name -> keystile.v1.DisableKey
+	10, // 15: keystile.v1.ManageKeyRequest.enable:type_name -> keystile.v1.EnableKey
+	11, // 16: keystile.v1.ManageKeyRequest.delete:type_name -> keystile.v1.DeleteKey
+	33, // 17: keystile.v1.CreateKey.key:type_name -> keystile.v1.Key
+	33, // 18: keystile.v1.UpdateKey.key:type_name -> keystile.v1.Key
+	34, // 19: keystile.v1.UpdateKey.update_mask:type_name -> google.protobuf.FieldMask
+	35, // 20: keystile.v1.RotateKey.grace_period:type_name -> google.protobuf.Duration
+	36, // 21: keystile.v1.RevokeKey.reason:type_name -> keystile.v1.Key.RevokeReason
+	33, // 22: keystile.v1.ManageKeyResponse.key:type_name -> keystile.v1.Key
+	37, // 23: keystile.v1.ManageKeyResponse.propagation:type_name -> keystile.v1.Propagation
+	33, // 24: keystile.v1.GetKeyResponse.key:type_name -> keystile.v1.Key
+	33, // 25: keystile.v1.ListKeysResponse.keys:type_name -> keystile.v1.Key
+	18, // 26: keystile.v1.ImportKeysRequest.keys:type_name -> keystile.v1.ImportedKey
+	25, // 27: keystile.v1.ImportedKey.labels:type_name -> keystile.v1.ImportedKey.LabelsEntry
+	30, // 28: keystile.v1.ImportedKey.expire_time:type_name -> google.protobuf.Timestamp
+	38, // 29: keystile.v1.ImportedKey.rate_limits:type_name -> keystile.v1.RateLimit
+	39, // 30: keystile.v1.ImportedKey.quotas:type_name -> keystile.v1.Quota
+	37, // 31: keystile.v1.ImportKeysResponse.propagation:type_name -> keystile.v1.Propagation
+	28, // 32: keystile.v1.WhoAmIResponse.identity:type_name -> keystile.v1.Identity
+	30, // 33: keystile.v1.WhoAmIResponse.expire_time:type_name -> google.protobuf.Timestamp
+	29, // 34: keystile.v1.WhoAmIResponse.warnings:type_name -> keystile.v1.Warning
+	36, // 35: keystile.v1.RevokeSelfRequest.reason:type_name -> keystile.v1.Key.RevokeReason
+	33, // 36: keystile.v1.RevokeSelfResponse.key:type_name -> keystile.v1.Key
+	37, // 37: keystile.v1.RevokeSelfResponse.propagation:type_name -> keystile.v1.Propagation
+	0,  // 38: keystile.v1.KeyService.CheckKey:input_type -> keystile.v1.CheckKeyRequest
+	2,  // 39: keystile.v1.KeyService.CheckKeys:input_type -> keystile.v1.CheckKeysRequest
+	4,  // 40: keystile.v1.KeyService.ManageKey:input_type -> keystile.v1.ManageKeyRequest
+	13, // 41: keystile.v1.KeyService.GetKey:input_type -> keystile.v1.GetKeyRequest
+	15, // 42: keystile.v1.KeyService.ListKeys:input_type -> keystile.v1.ListKeysRequest
+	17, // 43: keystile.v1.KeyService.ImportKeys:input_type -> keystile.v1.ImportKeysRequest
+	20, // 44: keystile.v1.KeyService.WhoAmI:input_type -> keystile.v1.WhoAmIRequest
+	22, // 45: keystile.v1.KeyService.RevokeSelf:input_type -> keystile.v1.RevokeSelfRequest
+	1,  // 46: keystile.v1.KeyService.CheckKey:output_type -> keystile.v1.CheckKeyResponse
+	3,  // 47: keystile.v1.KeyService.CheckKeys:output_type -> keystile.v1.CheckKeysResponse
+	12, // 48: keystile.v1.KeyService.ManageKey:output_type -> keystile.v1.ManageKeyResponse
+	14, // 49: keystile.v1.KeyService.GetKey:output_type -> keystile.v1.GetKeyResponse
+	16, // 50: keystile.v1.KeyService.ListKeys:output_type -> keystile.v1.ListKeysResponse
+	19, // 51: keystile.v1.KeyService.ImportKeys:output_type -> keystile.v1.ImportKeysResponse
+	21, // 52: keystile.v1.KeyService.WhoAmI:output_type -> keystile.v1.WhoAmIResponse
+	23, // 53: keystile.v1.KeyService.RevokeSelf:output_type -> keystile.v1.RevokeSelfResponse
+	46, // [46:54] is the sub-list for method output_type
+	38, // [38:46] is the sub-list for method input_type
+	38, // [38:38] is the sub-list for extension type_name
+	38, // [38:38] is the sub-list for extension extendee
+	0,  // [0:38] is the sub-list for field type_name
 }
 
 func init() { file_keystile_v1_key_service_proto_init() }
@@ -2295,6 +2332,7 @@ func file_keystile_v1_key_service_proto_init() {
 		return
 	}
 	file_keystile_v1_key_proto_init()
+	file_keystile_v1_limits_proto_init()
 	file_keystile_v1_propagation_proto_init()
 	file_keystile_v1_verdict_proto_init()
 	file_keystile_v1_key_service_proto_msgTypes[0].OneofWrappers = []any{}

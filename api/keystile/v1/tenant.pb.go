@@ -101,7 +101,12 @@ type Tenant struct {
 	// What the tenant's keys must be like.
 	KeyPolicy *KeyPolicy `protobuf:"bytes,9,opt,name=key_policy,json=keyPolicy,proto3" json:"key_policy,omitempty"`
 	// Output only.
-	DeleteTime    *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=delete_time,json=deleteTime,proto3" json:"delete_time,omitempty"`
+	DeleteTime *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=delete_time,json=deleteTime,proto3" json:"delete_time,omitempty"`
+	// Bound the calls of all the tenant's keys together. Set by the operator alone.
+	// At most 10.
+	RateLimits []*RateLimit `protobuf:"bytes,11,rep,name=rate_limits,json=rateLimits,proto3" json:"rate_limits,omitempty"`
+	// Set by the operator alone. At most 10.
+	Quotas        []*Quota `protobuf:"bytes,12,rep,name=quotas,proto3" json:"quotas,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -202,6 +207,20 @@ func (x *Tenant) GetKeyPolicy() *KeyPolicy {
 func (x *Tenant) GetDeleteTime() *timestamppb.Timestamp {
 	if x != nil {
 		return x.DeleteTime
+	}
+	return nil
+}
+
+func (x *Tenant) GetRateLimits() []*RateLimit {
+	if x != nil {
+		return x.RateLimits
+	}
+	return nil
+}
+
+func (x *Tenant) GetQuotas() []*Quota {
+	if x != nil {
+		return x.Quotas
 	}
 	return nil
 }
@@ -375,7 +394,7 @@ var File_keystile_v1_tenant_proto protoreflect.FileDescriptor
 
 const file_keystile_v1_tenant_proto_rawDesc = "" +
 	"\n" +
-	"\x18keystile/v1/tenant.proto\x12\vkeystile.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf1\x03\n" +
+	"\x18keystile/v1/tenant.proto\x12\vkeystile.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18keystile/v1/limits.proto\"\xd6\x04\n" +
 	"\x06Tenant\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12!\n" +
 	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x12/\n" +
@@ -391,7 +410,10 @@ const file_keystile_v1_tenant_proto_rawDesc = "" +
 	"key_policy\x18\t \x01(\v2\x16.keystile.v1.KeyPolicyR\tkeyPolicy\x12;\n" +
 	"\vdelete_time\x18\n" +
 	" \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"deleteTime\"F\n" +
+	"deleteTime\x127\n" +
+	"\vrate_limits\x18\v \x03(\v2\x16.keystile.v1.RateLimitR\n" +
+	"rateLimits\x12*\n" +
+	"\x06quotas\x18\f \x03(\v2\x12.keystile.v1.QuotaR\x06quotas\"F\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\n" +
 	"\n" +
@@ -431,7 +453,9 @@ var file_keystile_v1_tenant_proto_goTypes = []any{
 	(*KeyPolicy)(nil),             // 2: keystile.v1.KeyPolicy
 	(*PolicyViolation)(nil),       // 3: keystile.v1.PolicyViolation
 	(*timestamppb.Timestamp)(nil), // 4: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 5: google.protobuf.Duration
+	(*RateLimit)(nil),             // 5: keystile.v1.RateLimit
+	(*Quota)(nil),                 // 6: keystile.v1.Quota
+	(*durationpb.Duration)(nil),   // 7: google.protobuf.Duration
 }
 var file_keystile_v1_tenant_proto_depIdxs = []int32{
 	0, // 0: keystile.v1.Tenant.state:type_name -> keystile.v1.Tenant.State
@@ -439,13 +463,15 @@ var file_keystile_v1_tenant_proto_depIdxs = []int32{
 	4, // 2: keystile.v1.Tenant.update_time:type_name -> google.protobuf.Timestamp
 	2, // 3: keystile.v1.Tenant.key_policy:type_name -> keystile.v1.KeyPolicy
 	4, // 4: keystile.v1.Tenant.delete_time:type_name -> google.protobuf.Timestamp
-	5, // 5: keystile.v1.KeyPolicy.max_lifetime:type_name -> google.protobuf.Duration
-	5, // 6: keystile.v1.KeyPolicy.default_lifetime:type_name -> google.protobuf.Duration
-	7, // [7:7] is the sub-list for method output_type
-	7, // [7:7] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	5, // 5: keystile.v1.Tenant.rate_limits:type_name -> keystile.v1.RateLimit
+	6, // 6: keystile.v1.Tenant.quotas:type_name -> keystile.v1.Quota
+	7, // 7: keystile.v1.KeyPolicy.max_lifetime:type_name -> google.protobuf.Duration
+	7, // 8: keystile.v1.KeyPolicy.default_lifetime:type_name -> google.protobuf.Duration
+	9, // [9:9] is the sub-list for method output_type
+	9, // [9:9] is the sub-list for method input_type
+	9, // [9:9] is the sub-list for extension type_name
+	9, // [9:9] is the sub-list for extension extendee
+	0, // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_keystile_v1_tenant_proto_init() }
@@ -453,6 +479,7 @@ func file_keystile_v1_tenant_proto_init() {
 	if File_keystile_v1_tenant_proto != nil {
 		return
 	}
+	file_keystile_v1_limits_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -148,7 +148,11 @@ type User struct {
 	// Output only.
 	DeleteTime *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=delete_time,json=deleteTime,proto3" json:"delete_time,omitempty"`
 	// Output only. About when one of its keys was last used with success.
-	LastUsedTime  *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=last_used_time,json=lastUsedTime,proto3" json:"last_used_time,omitempty"`
+	LastUsedTime *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=last_used_time,json=lastUsedTime,proto3" json:"last_used_time,omitempty"`
+	// Bound the calls of all the user's keys together. At most 10.
+	RateLimits []*RateLimit `protobuf:"bytes,12,rep,name=rate_limits,json=rateLimits,proto3" json:"rate_limits,omitempty"`
+	// At most 10.
+	Quotas        []*Quota `protobuf:"bytes,13,rep,name=quotas,proto3" json:"quotas,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -256,6 +260,20 @@ func (x *User) GetDeleteTime() *timestamppb.Timestamp {
 func (x *User) GetLastUsedTime() *timestamppb.Timestamp {
 	if x != nil {
 		return x.LastUsedTime
+	}
+	return nil
+}
+
+func (x *User) GetRateLimits() []*RateLimit {
+	if x != nil {
+		return x.RateLimits
+	}
+	return nil
+}
+
+func (x *User) GetQuotas() []*Quota {
+	if x != nil {
+		return x.Quotas
 	}
 	return nil
 }
@@ -374,7 +392,7 @@ var File_keystile_v1_user_proto protoreflect.FileDescriptor
 
 const file_keystile_v1_user_proto_rawDesc = "" +
 	"\n" +
-	"\x16keystile/v1/user.proto\x12\vkeystile.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdb\x04\n" +
+	"\x16keystile/v1/user.proto\x12\vkeystile.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18keystile/v1/limits.proto\"\xc0\x05\n" +
 	"\x04User\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1b\n" +
 	"\ttenant_id\x18\x02 \x01(\tR\btenantId\x12!\n" +
@@ -390,7 +408,10 @@ const file_keystile_v1_user_proto_rawDesc = "" +
 	"\vdelete_time\x18\n" +
 	" \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"deleteTime\x12@\n" +
-	"\x0elast_used_time\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\flastUsedTime\"=\n" +
+	"\x0elast_used_time\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\flastUsedTime\x127\n" +
+	"\vrate_limits\x18\f \x03(\v2\x16.keystile.v1.RateLimitR\n" +
+	"rateLimits\x12*\n" +
+	"\x06quotas\x18\r \x03(\v2\x12.keystile.v1.QuotaR\x06quotas\"=\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\n" +
 	"\n" +
@@ -434,21 +455,25 @@ var file_keystile_v1_user_proto_goTypes = []any{
 	(*User)(nil),                  // 2: keystile.v1.User
 	(*Role)(nil),                  // 3: keystile.v1.Role
 	(*timestamppb.Timestamp)(nil), // 4: google.protobuf.Timestamp
+	(*RateLimit)(nil),             // 5: keystile.v1.RateLimit
+	(*Quota)(nil),                 // 6: keystile.v1.Quota
 }
 var file_keystile_v1_user_proto_depIdxs = []int32{
-	0, // 0: keystile.v1.User.kind:type_name -> keystile.v1.User.Kind
-	1, // 1: keystile.v1.User.state:type_name -> keystile.v1.User.State
-	4, // 2: keystile.v1.User.create_time:type_name -> google.protobuf.Timestamp
-	4, // 3: keystile.v1.User.update_time:type_name -> google.protobuf.Timestamp
-	4, // 4: keystile.v1.User.delete_time:type_name -> google.protobuf.Timestamp
-	4, // 5: keystile.v1.User.last_used_time:type_name -> google.protobuf.Timestamp
-	4, // 6: keystile.v1.Role.create_time:type_name -> google.protobuf.Timestamp
-	4, // 7: keystile.v1.Role.update_time:type_name -> google.protobuf.Timestamp
-	8, // [8:8] is the sub-list for method output_type
-	8, // [8:8] is the sub-list for method input_type
-	8, // [8:8] is the sub-list for extension type_name
-	8, // [8:8] is the sub-list for extension extendee
-	0, // [0:8] is the sub-list for field type_name
+	0,  // 0: keystile.v1.User.kind:type_name -> keystile.v1.User.Kind
+	1,  // 1: keystile.v1.User.state:type_name -> keystile.v1.User.State
+	4,  // 2: keystile.v1.User.create_time:type_name -> google.protobuf.Timestamp
+	4,  // 3: keystile.v1.User.update_time:type_name -> google.protobuf.Timestamp
+	4,  // 4: keystile.v1.User.delete_time:type_name -> google.protobuf.Timestamp
+	4,  // 5: keystile.v1.User.last_used_time:type_name -> google.protobuf.Timestamp
+	5,  // 6: keystile.v1.User.rate_limits:type_name -> keystile.v1.RateLimit
+	6,  // 7: keystile.v1.User.quotas:type_name -> keystile.v1.Quota
+	4,  // 8: keystile.v1.Role.create_time:type_name -> google.protobuf.Timestamp
+	4,  // 9: keystile.v1.Role.update_time:type_name -> google.protobuf.Timestamp
+	10, // [10:10] is the sub-list for method output_type
+	10, // [10:10] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_keystile_v1_user_proto_init() }
@@ -456,6 +481,7 @@ func file_keystile_v1_user_proto_init() {
 	if File_keystile_v1_user_proto != nil {
 		return
 	}
+	file_keystile_v1_limits_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

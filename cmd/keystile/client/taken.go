@@ -18,6 +18,7 @@ func taken(c *pb.Cascade) string {
 		{c.GetRoles(), "role", "roles"},
 		{c.GetApis(), "API", "APIs"},
 		{c.GetSubscriptions(), "subscription", "subscriptions"},
+		{c.GetPlans(), "plan", "plans"},
 	} {
 		switch {
 		case part.n == 1:
