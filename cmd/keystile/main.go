@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"time"
+	_ "time/tzdata" // periods of quotas begin in time zones, of which our image has no files
 
 	"github.com/alecthomas/kong"
 

@@ -61,11 +61,11 @@ func TestAnAPIGoesRoundThroughAFile(t *testing.T) {
 		whole := &pb.Api{
 			Id: "orders", TenantId: "acme", DisplayName: "Orders", Visibility: pb.Api_PRIVATE, SubscriptionRequired: true, AllowPreflight: true, Routes: exampleAPI().GetRoutes(),
 		}
-		asked(t, d, &pb.UpdateApiRequest{Api: whole, UpdateMask: mask("display_name", "visibility", "subscription_required", "allow_preflight", "routes"), Etag: "e5", RequestId: zeroID})
+		asked(t, d, &pb.UpdateApiRequest{Api: whole, UpdateMask: mask("display_name", "visibility", "subscription_required", "allow_preflight", "routes", "rate_limits", "quotas"), Etag: "e5", RequestId: zeroID})
 
 		d.run(t, "api", "update", "--file", name, "--name", "New", "--etag", "e0", "--tenant", "beta").wantCode(t, 0)
 		whole.DisplayName, whole.TenantId = "New", "beta"
-		asked(t, d, &pb.UpdateApiRequest{Api: whole, UpdateMask: mask("display_name", "visibility", "subscription_required", "allow_preflight", "routes"), Etag: "e0", RequestId: zeroID})
+		asked(t, d, &pb.UpdateApiRequest{Api: whole, UpdateMask: mask("display_name", "visibility", "subscription_required", "allow_preflight", "routes", "rate_limits", "quotas"), Etag: "e0", RequestId: zeroID})
 
 		d.run(t, "api", "create", "copy", "--file", name, "--no-subscription-required", "--no-allow-preflight").wantCode(t, 0)
 		whole.DisplayName, whole.TenantId, whole.Id = "Orders", "acme", "copy"

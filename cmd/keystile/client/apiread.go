@@ -91,6 +91,7 @@ func apiSheet(r *pb.Api) *sheet {
 	s.add("Sunset", when(r.GetSunsetTime()))
 	s.add("Subscription", required(r))
 	s.add("Preflights", preflights(r))
+	s.addLimits(r)
 	s.add("Created", when(r.GetCreateTime()))
 	s.add("Updated", when(r.GetUpdateTime()))
 	s.add("Etag", r.GetEtag())

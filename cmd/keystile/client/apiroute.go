@@ -2,6 +2,7 @@ package client
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	pb "github.com/keystile/keystile/api/keystile/v1"
@@ -34,15 +35,24 @@ func routesOf(flags []Route) []*pb.Route {
 	return out
 }
 
-// routeTable shows routes in the order of the flag's words.
+// routeTable shows routes in the order of the flag's words, and their limits if any
+// has some.
 func routeTable(routes []*pb.Route) *table {
 	out := &table{{"METHODS", "HOSTS", "PATH", "PERMISSION"}}
+	bounded := slices.ContainsFunc(routes, func(r *pb.Route) bool { return limitList(r) != "" })
+	if bounded {
+		(*out)[0] = append((*out)[0], "LIMITS")
+	}
 	for _, r := range routes {
 		permission := r.GetPermission()
 		if permission == "" {
 			permission = "by method"
 		}
-		*out = append(*out, []string{strings.Join(r.GetMethods(), ","), strings.Join(r.GetHosts(), ","), r.GetPath(), permission})
+		cells := []string{strings.Join(r.GetMethods(), ","), strings.Join(r.GetHosts(), ","), r.GetPath(), permission}
+		if bounded {
+			cells = append(cells, limitList(r))
+		}
+		*out = append(*out, cells)
 	}
 	return out
 }

@@ -18,19 +18,22 @@ type APICreate struct {
 	AllowPreflight       *bool      `negatable:"" help:"Let CORS preflights through, with which browsers send no key. Default: no."`
 	Routes               []Route    `name:"route" sep:"none" xor:"routes" placeholder:"'METHOD HOST PATH [PERMISSION]'" help:"A route; methods and hosts may be several, separated by commas. May be given again."`
 	File                 string     `type:"path" xor:"routes" placeholder:"FILE" help:"Read the API from this JSON file; - is stdin. Other flags take the place of what it says."`
+	LimitFlags
 	Writing
 }
 
 // Help shows how it is used.
 func (*APICreate) Help() string {
 	return `A route without a permission needs ID.read for GET, HEAD and OPTIONS, and ID.write otherwise.
+Limits of a single route are set by a file.
 
 Examples:
 
     keystile api create orders --route 'GET api.acme.test /orders/{id} orders.read' --route 'POST,PUT api.acme.test /orders/**'
     keystile api create catalog --tenant acme --visibility public --route 'GET,HEAD * /catalog/**' --allow-preflight
     keystile api create --file orders.json
-    keystile api create billing --file - --subscription-required`
+    keystile api create billing --file - --subscription-required
+    keystile api create search --route 'GET * /search' --rate-limit second=50/1s`
 }
 
 // Run creates the API.
@@ -54,6 +57,12 @@ func (c *APICreate) Run(ctx context.Context, o *Options, t *Terminal) error {
 		}
 		if c.AllowPreflight != nil {
 			api.AllowPreflight = *c.AllowPreflight
+		}
+		if len(c.RateLimits) > 0 {
+			api.RateLimits = rateLimitsOf(c.RateLimits)
+		}
+		if len(c.Quotas) > 0 {
+			api.Quotas = quotasOf(c.Quotas)
 		}
 		if api.GetId() == "" {
 			return usagef("give the API's id, as an argument or in the file")
@@ -81,6 +90,7 @@ type APIUpdate struct {
 	Routes               []Route    `name:"route" sep:"none" xor:"routes" placeholder:"'METHOD HOST PATH [PERMISSION]'" help:"A route. May be given again; together they take the place of all there were."`
 	ClearRoutes          bool       `xor:"routes" help:"Remove all routes."`
 	File                 string     `type:"path" xor:"routes" placeholder:"FILE" help:"Read what to change from this JSON file; - is stdin. An etag in it guards the update as --etag does. Other flags take the place of what it says."`
+	LimitChanges
 	Guard
 	Writing
 }
@@ -88,7 +98,8 @@ type APIUpdate struct {
 // Help shows how it is used.
 func (*APIUpdate) Help() string {
 	return `The file is what keystile api get -o json prints, or a part of it: what it does not name stays
-as it is, and what the server sets by itself is passed over.
+as it is, and what the server sets by itself is passed over. Limits of a single route are
+set by a file; routes that flags give have none.
 
 Examples:
 
@@ -141,12 +152,21 @@ func (c *APIUpdate) request(t *Terminal) (*pb.UpdateApiRequest, error) {
 	if c.AllowPreflight != nil {
 		api.AllowPreflight = *c.AllowPreflight
 	}
+	limits := c.changes()
+	if limits[0].given {
+		api.RateLimits = rateLimitsOf(c.RateLimits)
+	}
+	if limits[1].given {
+		api.Quotas = quotasOf(c.Quotas)
+	}
 	mask, err := changed([]change{
 		{"display_name", c.Name != nil || file.names("displayName", "display_name")},
 		{"visibility", c.Visibility != 0 || file.names("visibility")},
 		{"subscription_required", c.SubscriptionRequired != nil || file.names("subscriptionRequired", "subscription_required")},
 		{"allow_preflight", c.AllowPreflight != nil || file.names("allowPreflight", "allow_preflight")},
 		{"routes", len(c.Routes) > 0 || c.ClearRoutes || file.names("routes")},
+		{limits[0].path, limits[0].given || file.names("rateLimits", "rate_limits")},
+		{limits[1].path, limits[1].given || file.names("quotas")},
 	})
 	if err != nil {
 		return nil, err

@@ -18,6 +18,7 @@ type Commands struct {
 	User         UserCommands         `cmd:"" help:"Create and manage users."`
 	Role         RoleCommands         `cmd:"" help:"Create and manage roles."`
 	API          APICommands          `cmd:"" name:"api" help:"Create and manage APIs and their routes."`
+	Plan         PlanCommands         `cmd:"" help:"Create and manage plans: the limits that subscriptions get."`
 	Subscription SubscriptionCommands `cmd:"" help:"Ask for the right to call an API, and decide about it."`
 	Audit        AuditCommands        `cmd:"" help:"Read and verify the audit trail."`
 	Bench        Bench                `cmd:"" help:"Put a server under load, and measure its checks."`

@@ -51,9 +51,9 @@ Preflights:    let through
 Created:       2026-11-01T08:00:00Z
 Etag:          e5
 
-METHODS   HOSTS          PATH          PERMISSION
-GET,HEAD  api.acme.test  /orders/{id}  orders.read
-*         *              /orders/**    by method
+METHODS   HOSTS          PATH          PERMISSION   LIMITS
+GET,HEAD  api.acme.test  /orders/{id}  orders.read  -
+*         *              /orders/**    by method    m=10/1h
 `
 
 const sheetOfSubscription = `Id:       sub_0123456789abcdefghjkmnpqrs

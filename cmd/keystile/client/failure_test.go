@@ -110,7 +110,7 @@ func TestUsageErrors(t *testing.T) {
 		"key update " + keyID, "key update " + keyID + " --scope a.b --clear-scopes", "key update " + keyID + " --label a=b --clear-labels",
 		"key revoke " + keyID + " --reason boredom", "key rotate " + keyID + " --grace 1.5d", "key list -o yaml", "key list --timeout 0s",
 		"tenant update acme", "tenant update acme --host a --clear-hosts", "tenant update acme --max-key-lifetime -1h", "tenant update acme --max-key-lifetime soon",
-		"tenant purge --retention forever", "user update ada", "user update ada --kind robot", "user create ada --kind robot", "user update ada --role a --clear-roles", "role update billing",
+		"tenant purge --retention forever", "user update ada", "user update ada --kind robot", "user create ada --kind robot", "user update ada --role a --clear-roles", "role update billing", "plan update gold", "plan update gold --quota q=1/DAY --clear-quotas", "user create ada --rate-limit m=10",
 		"subscription create", "subscription create --api /orders", "subscription approve", "subscription update S", "subscription approve S --expires-in -1h", "key revoke-self extra",
 		"key update " + keyID + " --api a --clear-apis", "api deprecate orders --sunset soon",
 	} {

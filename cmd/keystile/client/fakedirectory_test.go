@@ -2,9 +2,11 @@ package client_test
 
 import (
 	"context"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	pb "github.com/keystile/keystile/api/keystile/v1"
 )
@@ -29,7 +31,7 @@ func exampleAPI() *pb.Api {
 		DeprecateTime: at("2026-11-02T08:00:00Z"), SunsetTime: at("2027-06-30T00:00:00Z"), SubscriptionRequired: true, AllowPreflight: true,
 		Routes: []*pb.Route{
 			{Methods: []string{"GET", "HEAD"}, Hosts: []string{"api.acme.test"}, Path: "/orders/{id}", Permission: "orders.read"},
-			{Methods: []string{"*"}, Hosts: []string{"*"}, Path: "/orders/**"},
+			{Methods: []string{"*"}, Hosts: []string{"*"}, Path: "/orders/**", RateLimits: []*pb.RateLimit{{Name: "m", Requests: 10, Period: durationpb.New(time.Hour), Burst: 10}}},
 		},
 		Etag: "e5", CreateTime: at("2026-11-01T08:00:00Z"),
 	}
@@ -191,6 +193,26 @@ func (f *fake) DeleteRole(ctx context.Context, in *pb.DeleteRoleRequest) (*pb.De
 
 func (f *fake) DeleteApi(ctx context.Context, in *pb.DeleteApiRequest) (*pb.DeleteApiResponse, error) {
 	return said(ctx, f, in, &pb.DeleteApiResponse{Cascade: &pb.Cascade{Subscriptions: 1}})
+}
+
+func (f *fake) CreatePlan(ctx context.Context, in *pb.CreatePlanRequest) (*pb.CreatePlanResponse, error) {
+	return said(ctx, f, in, &pb.CreatePlanResponse{Plan: examplePlan()})
+}
+
+func (f *fake) GetPlan(ctx context.Context, in *pb.GetPlanRequest) (*pb.GetPlanResponse, error) {
+	return said(ctx, f, in, &pb.GetPlanResponse{Plan: examplePlan()})
+}
+
+func (f *fake) UpdatePlan(ctx context.Context, in *pb.UpdatePlanRequest) (*pb.UpdatePlanResponse, error) {
+	return said(ctx, f, in, &pb.UpdatePlanResponse{Plan: examplePlan(), Note: "noted"})
+}
+
+func (f *fake) ListPlans(ctx context.Context, in *pb.ListPlansRequest) (*pb.ListPlansResponse, error) {
+	return said(ctx, f, in, &pb.ListPlansResponse{Plans: []*pb.Plan{examplePlan(), {Id: "none", TenantId: "acme"}}, NextPageToken: f.more})
+}
+
+func (f *fake) DeletePlan(ctx context.Context, in *pb.DeletePlanRequest) (*pb.DeletePlanResponse, error) {
+	return said(ctx, f, in, &pb.DeletePlanResponse{})
 }
 
 func (f *fake) DeleteSubscription(ctx context.Context, in *pb.DeleteSubscriptionRequest) (*pb.DeleteSubscriptionResponse, error) {

@@ -23,7 +23,7 @@ type TenantCommands struct {
 	Create     TenantCreate     `cmd:"" help:"Create a tenant. Only the operator's tenant, system, may."`
 	List       TenantList       `cmd:"" help:"List tenants."`
 	Get        TenantGet        `cmd:"" help:"Show one tenant."`
-	Update     TenantUpdate     `cmd:"" help:"Change a tenant's name, secret prefix, key policy or hosts."`
+	Update     TenantUpdate     `cmd:"" help:"Change a tenant's name, secret prefix, key policy, hosts or limits."`
 	Suspend    TenantSuspend    `cmd:"" help:"Refuse every key of a tenant, until it is activated."`
 	Activate   TenantActivate   `cmd:"" help:"End a tenant's suspension."`
 	Delete     TenantDelete     `cmd:"" help:"Take a tenant out of use."`
@@ -38,7 +38,7 @@ type UserCommands struct {
 	Create   UserCreate   `cmd:"" help:"Create a user."`
 	List     UserList     `cmd:"" help:"List users."`
 	Get      UserGet      `cmd:"" help:"Show one user."`
-	Update   UserUpdate   `cmd:"" help:"Change a user's name, kind or roles."`
+	Update   UserUpdate   `cmd:"" help:"Change a user's name, kind, roles or limits."`
 	Suspend  UserSuspend  `cmd:"" help:"Refuse every key of a user, until it is activated."`
 	Activate UserActivate `cmd:"" help:"End a user's suspension."`
 	Delete   UserDelete   `cmd:"" help:"Take a user out of use."`
@@ -64,6 +64,16 @@ type APICommands struct {
 	Deprecate APIDeprecate `cmd:"" help:"Announce the end of an API, which goes on answering."`
 	Retire    APIRetire    `cmd:"" help:"End an API for good."`
 	Delete    APIDelete    `cmd:"" help:"Remove an API."`
+}
+
+// PlanCommands work on plans.
+type PlanCommands struct {
+	Options
+	Create PlanCreate `cmd:"" help:"Create a plan with its limits."`
+	List   PlanList   `cmd:"" help:"List plans."`
+	Get    PlanGet    `cmd:"" help:"Show one plan."`
+	Update PlanUpdate `cmd:"" help:"Change a plan's name or limits."`
+	Delete PlanDelete `cmd:"" help:"Remove a plan that no approved or paused subscription has."`
 }
 
 // SubscriptionCommands work on subscriptions.

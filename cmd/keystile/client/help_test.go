@@ -87,7 +87,7 @@ func shellWords(line string) []string {
 func TestExitCodesAreInTheHelp(t *testing.T) {
 	d := &door{}
 	for _, words := range [][]string{
-		{"key"}, {"tenant"}, {"user"}, {"role"}, {"api"}, {"subscription"}, {"audit"},
+		{"key"}, {"tenant"}, {"user"}, {"role"}, {"api"}, {"plan"}, {"subscription"}, {"audit"},
 		{"key", "check"}, {"audit", "verify"}, {"explain"}, {"whoami"}, {"bench"},
 	} {
 		help := d.runAs(t, append(words, "--help")...).out

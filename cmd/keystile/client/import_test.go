@@ -59,15 +59,18 @@ func TestImportReadsCSVAndJSONLines(t *testing.T) {
 		Digest: digest(0), UserId: "ada", DisplayName: `the "old" one, really`, Scopes: []string{"a.b", "c.*"}, AllowedCidrs: []string{"192.0.2.0/24", "2001:db8::/32"},
 		Labels: map[string]string{"team": "core", "env": "a=b"}, ExpireTime: at("2027-01-01T00:00:00Z"), Apis: []string{"orders", "acme/billing"},
 	}
+	whole.RateLimits, whole.Quotas = someLimits()
 	short := &pb.ImportedKey{Secret: goodSecret, UserId: "bo"}
-	csv := "\ufeffuser, digest,name,scopes,cidrs,labels,expireTime,apis,secret\r\n" +
-		"ada," + digest(0) + `,"the ""old"" one, really",a.b;c.*,192.0.2.0/24; 2001:db8::/32 ,team=core;env=a=b,2027-01-01T01:00:00+01:00,orders;acme/billing,` + "\r\n" +
-		"bo,,,,,,,," + goodSecret + "\r\n"
+	csv := "\ufeffuser, digest,name,scopes,cidrs,labels,expireTime,apis,secret,rateLimits,quotas\r\n" +
+		"ada," + digest(0) + `,"the ""old"" one, really",a.b;c.*,192.0.2.0/24; 2001:db8::/32 ,team=core;env=a=b,2027-01-01T01:00:00+01:00,orders;acme/billing,,"m=10/60s,burst=20,exact; d=5/1d","q=100/DAY,zone=Europe/Berlin,refill=ADD;all=9/TOTAL"` + "\r\n" +
+		"bo,,,,,,,," + goodSecret + ",,\r\n"
 	asLists := `{"user":"ada","digest":"` + digest(0) + `","name":"the \"old\" one, really","scopes":["a.b","c.*"],"cidrs":["192.0.2.0/24","2001:db8::/32"],` +
-		`"labels":{"team":"core","env":"a=b"},"expireTime":"2027-01-01T00:00:00Z","apis":["orders","acme/billing"],"secret":null}` + "\n\n" +
+		`"labels":{"team":"core","env":"a=b"},"expireTime":"2027-01-01T00:00:00Z","apis":["orders","acme/billing"],"secret":null,` +
+		`"rateLimits":["m=10/60s,burst=20,exact","d=5/1d"],"quotas":["q=100/DAY,zone=Europe/Berlin,refill=ADD","all=9/TOTAL"]}` + "\n\n" +
 		`{"user":"bo","secret":"` + goodSecret + `"}`
 	asTexts := `{"user":"ada","digest":"` + digest(0) + `","name":"the \"old\" one, really","scopes":"a.b;c.*","cidrs":"192.0.2.0/24;2001:db8::/32",` +
-		`"labels":"team=core;env=a=b","expireTime":"2027-01-01T00:00:00Z","apis":"orders;acme/billing"}` + "\n" +
+		`"labels":"team=core;env=a=b","expireTime":"2027-01-01T00:00:00Z","apis":"orders;acme/billing",` +
+		`"rateLimits":"m=10/60s,burst=20,exact;d=5/1d","quotas":"q=100/DAY,zone=Europe/Berlin,refill=ADD;all=9/TOTAL"}` + "\n" +
 		`{"user":"bo","secret":"` + goodSecret + `"}` + "\n"
 	eachDoor(t, func(t *testing.T, d *door) {
 		var id string

@@ -12,7 +12,7 @@ import (
 // importColumns are what a line may say about a key: CSV's columns, and the
 // members of a JSON object.
 func importColumns() []string {
-	return []string{"digest", "secret", "user", "name", "scopes", "cidrs", "labels", "expireTime", "apis"}
+	return []string{"digest", "secret", "user", "name", "scopes", "cidrs", "labels", "expireTime", "apis", "rateLimits", "quotas"}
 }
 
 // setColumn reads what a column says into a key; the message says what is wrong
@@ -37,6 +37,10 @@ func setColumn(k *pb.ImportedKey, column, text string) (message string) {
 		return setLabels(k, text)
 	case "expireTime":
 		return setExpireTime(k, text)
+	case "rateLimits":
+		return setRateLimits(k, separated(text))
+	case "quotas":
+		return setQuotas(k, separated(text))
 	}
 	return ""
 }
@@ -64,6 +68,32 @@ func setExpireTime(k *pb.ImportedKey, text string) (message string) {
 		return "must be a time such as 2027-01-01T00:00:00Z"
 	}
 	k.ExpireTime = timestamppb.New(end)
+	return ""
+}
+
+// setRateLimits reads rate limits as flags give them.
+func setRateLimits(k *pb.ImportedKey, texts []string) (message string) {
+	k.RateLimits = nil
+	for _, text := range texts {
+		var limit RateLimit
+		if limit.UnmarshalText([]byte(text)) != nil {
+			return "must be as m=10/60s,burst=20, several separated by ';'"
+		}
+		k.RateLimits = append(k.RateLimits, limit.limit)
+	}
+	return ""
+}
+
+// setQuotas reads quotas as flags give them.
+func setQuotas(k *pb.ImportedKey, texts []string) (message string) {
+	k.Quotas = nil
+	for _, text := range texts {
+		var quota Quota
+		if quota.UnmarshalText([]byte(text)) != nil {
+			return "must be as q=100/DAY,zone=Europe/Berlin, several separated by ';'"
+		}
+		k.Quotas = append(k.Quotas, quota.quota)
+	}
 	return ""
 }
 

@@ -107,6 +107,15 @@ func setMember(k *pb.ImportedKey, name string, value json.RawMessage) (message s
 		return readList(value, &k.AllowedCidrs)
 	case "apis":
 		return readList(value, &k.Apis)
+	case "rateLimits", "quotas":
+		var texts []string
+		if wrong := readList(value, &texts); wrong != "" {
+			return wrong
+		}
+		if name == "quotas" {
+			return setQuotas(k, texts)
+		}
+		return setRateLimits(k, texts)
 	case "labels":
 		if json.Unmarshal(value, &k.Labels) != nil {
 			k.Labels = nil

@@ -22,6 +22,7 @@ type KeyCreate struct {
 	ExpireTime *time.Time        `placeholder:"RFC3339" xor:"expiry" help:"When the key ends, such as 2027-01-01T00:00:00Z."`
 	StartTime  *time.Time        `placeholder:"RFC3339" help:"The key is not valid before."`
 	Prefix     string            `name:"secret-prefix" placeholder:"PREFIX" help:"What the key's secrets begin with. Default: the tenant's prefix."`
+	LimitFlags
 	NewSecret
 	Writing
 }
@@ -35,6 +36,7 @@ Examples:
     keystile key create --tenant acme --user ada --name ci --expires-in 90d
     keystile key create --user ada --scope orders.read --scope 'catalog.*' --cidr 203.0.113.0/24
     keystile key create --user ada --api orders --secret-prefix ci
+    keystile key create --user ada --rate-limit m=10/60s,burst=20 --quota q=100/DAY,zone=Europe/Berlin
     SECRET=$(keystile key create --user ada)
     keystile key create --user ada --secret-file ./ci.key`
 }
@@ -48,6 +50,7 @@ func (c *KeyCreate) Run(ctx context.Context, o *Options, t *Terminal) error {
 		key := &pb.Key{
 			TenantId: c.Tenant, UserId: c.User, DisplayName: c.Name,
 			SecretPrefix: c.Prefix, Scopes: c.Scopes, Apis: c.APIs, AllowedCidrs: c.Cidrs, Labels: c.Labels, StartTime: stamp(c.StartTime),
+			RateLimits: rateLimitsOf(c.RateLimits), Quotas: quotasOf(c.Quotas),
 		}
 		expire, also, err := expiry(c.ExpiresIn, c.ExpireTime, t.Now())
 		if err != nil {

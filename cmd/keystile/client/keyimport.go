@@ -34,8 +34,10 @@ func (*KeyImport) Help() string {
     labels      free labels
     expireTime  when it ends, such as 2027-01-01T00:00:00Z
     apis        the APIs that it may call
+    rateLimits  rate limits, such as m=10/60s,burst=20
+    quotas      quotas, such as q=100/DAY,zone=Europe/Berlin
 
-In CSV, several scopes, cidrs, labels or apis are separated by ';', and a label is name=value:
+In CSV, several scopes, cidrs, labels, apis or limits are separated by ';', and a label is name=value:
 "orders.read;orders.write", "team=core;env=prod". In JSON they may be lists, and labels an object.
 
 The file is read twice, so it can't be a pipe. Unless every line can be read, nothing is sent. The

@@ -23,6 +23,7 @@ func keySheet(k *pb.Key, now time.Time) *sheet {
 	s.add("APIs", list(k.GetApis()))
 	s.add("Networks", list(k.GetAllowedCidrs()))
 	s.add("Labels", labels(k.GetLabels()))
+	s.addLimits(k)
 	s.add("Starts", when(k.GetStartTime()))
 	s.add("Expires", until(k.GetExpireTime(), now))
 	s.add("Secret", secretHint(k.GetCurrentSecret()))

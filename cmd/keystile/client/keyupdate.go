@@ -26,6 +26,7 @@ type KeyUpdate struct {
 	ClearExpiry bool              `xor:"expiry" help:"Let the key live without end."`
 	StartTime   *time.Time        `placeholder:"RFC3339" xor:"start" help:"The key is not valid before."`
 	ClearStart  bool              `xor:"start" help:"Let the key be valid at once."`
+	LimitChanges
 	Guard
 	Writing
 }
@@ -37,6 +38,7 @@ func (*KeyUpdate) Help() string {
     keystile key update key_01k0example0000000000000000 --name nightly --expires-in 30d
     keystile key update key_01k0example0000000000000000 --scope orders.read --scope orders.write
     keystile key update key_01k0example0000000000000000 --api orders --api acme/billing
+    keystile key update key_01k0example0000000000000000 --rate-limit m=20/60s --clear-quotas
     keystile key update key_01k0example0000000000000000 --clear-cidrs --etag "$ETAG"`
 }
 
@@ -64,13 +66,14 @@ func (c *KeyUpdate) Run(ctx context.Context, o *Options, t *Terminal) error {
 func (c *KeyUpdate) change(now time.Time) (*pb.Key, *fieldmaskpb.FieldMask, string, error) {
 	key := &pb.Key{
 		Id: c.ID, DisplayName: textOf(c.Name), Scopes: c.Scopes, Apis: c.APIs, AllowedCidrs: c.Cidrs, Labels: c.Labels, StartTime: stamp(c.StartTime),
+		RateLimits: rateLimitsOf(c.RateLimits), Quotas: quotasOf(c.Quotas),
 	}
 	expire, also, err := expiry(c.ExpiresIn, c.ExpireTime, now)
 	if err != nil {
 		return nil, nil, "", err
 	}
 	key.ExpireTime = expire
-	mask, err := changed([]change{
+	mask, err := changed(append([]change{
 		{"display_name", c.Name != nil},
 		{"scopes", len(c.Scopes) > 0 || c.ClearScopes},
 		{"apis", len(c.APIs) > 0 || c.ClearAPIs},
@@ -78,7 +81,7 @@ func (c *KeyUpdate) change(now time.Time) (*pb.Key, *fieldmaskpb.FieldMask, stri
 		{"labels", len(c.Labels) > 0 || c.ClearLabels},
 		{"start_time", c.StartTime != nil || c.ClearStart},
 		{"expire_time", expire != nil || c.ClearExpiry},
-	})
+	}, c.changes()...))
 	if err != nil {
 		return nil, nil, "", err
 	}

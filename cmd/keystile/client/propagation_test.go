@@ -18,7 +18,7 @@ import (
 func ends() []string {
 	return []string{
 		"key revoke K", "key revoke-self", "key disable K", "key delete K", "key rotate K --grace 0s", "tenant suspend acme", "tenant delete acme", "user suspend ada",
-		"user delete ada", "role delete billing", "api retire orders", "api delete orders", "subscription pause S", "subscription delete S",
+		"user delete ada", "role delete billing", "plan delete gold", "api retire orders", "api delete orders", "subscription pause S", "subscription delete S",
 	}
 }
 
@@ -26,7 +26,7 @@ func ends() []string {
 func otherWrites() []string {
 	return []string{
 		"key create --user ada", "key update K --name x", "key rotate K", "key enable K", "tenant create acme", "tenant update acme --name x",
-		"tenant activate acme", "tenant purge", "user create ada", "user update ada --name x", "user activate ada", "role create billing", "role update billing --name x",
+		"tenant activate acme", "tenant purge", "user create ada", "user update ada --name x", "user activate ada", "role create billing", "plan create gold", "plan update gold --name x", "role update billing --name x",
 		"api create orders", "api update orders --name x", "api deprecate orders", "subscription create --api orders", "subscription approve S", "subscription reject S",
 		"subscription resume S", "subscription update S --note x",
 	}

@@ -10,7 +10,7 @@ import (
 // SubscriptionApprove grants a subscription.
 type SubscriptionApprove struct {
 	ID         string     `arg:"" name:"id" help:"The subscription's id."`
-	Plan       string     `placeholder:"NAME" help:"Your name for what was agreed."`
+	Plan       string     `placeholder:"PLAN" help:"A plan of the API's tenant, whose limits the subscription gets. Default: none, and no limits by it."`
 	ExpiresIn  *Span      `placeholder:"SPAN" xor:"expiry" help:"How long the right lasts, such as 365d. Default: it does not end."`
 	ExpireTime *time.Time `placeholder:"RFC3339" xor:"expiry" help:"When the right ends."`
 	Guard

@@ -77,6 +77,7 @@ func tenantSheet(r *pb.Tenant) *sheet {
 	s.add("Secrets", r.GetSecretPrefix()+"_...")
 	s.add("Hosts", list(r.GetHosts()))
 	s.addPolicy(r.GetKeyPolicy())
+	s.addLimits(r)
 	s.add("Created", when(r.GetCreateTime()))
 	s.add("Updated", when(r.GetUpdateTime()))
 	s.add("Deleted", when(r.GetDeleteTime()))

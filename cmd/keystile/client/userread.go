@@ -80,6 +80,7 @@ func userSheet(r *pb.User) *sheet {
 	s.add("Kind", r.GetKind().String())
 	s.add("State", r.GetState().String())
 	s.add("Roles", list(r.GetRoles()))
+	s.addLimits(r)
 	s.add("Last used", when(r.GetLastUsedTime()))
 	s.add("Created", when(r.GetCreateTime()))
 	s.add("Updated", when(r.GetUpdateTime()))

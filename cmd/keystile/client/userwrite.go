@@ -13,6 +13,7 @@ type UserCreate struct {
 	Name   string   `placeholder:"NAME" help:"A name for people."`
 	Kind   UserKind `default:"person" placeholder:"person|service-account" help:"Who it is. Default: person."`
 	Roles  []string `name:"role" sep:"none" placeholder:"ROLE" help:"A role: admin, developer, guest or one of the tenant's own. May be given again."`
+	LimitFlags
 	Writing
 }
 
@@ -31,7 +32,10 @@ func (c *UserCreate) Run(ctx context.Context, o *Options, t *Terminal) error {
 			return err
 		}
 		res, err := s.directory.CreateUser(ctx, &pb.CreateUserRequest{
-			User:      &pb.User{Id: c.ID, TenantId: c.Tenant, DisplayName: c.Name, Kind: pb.User_Kind(c.Kind), Roles: c.Roles},
+			User: &pb.User{
+				Id: c.ID, TenantId: c.Tenant, DisplayName: c.Name, Kind: pb.User_Kind(c.Kind), Roles: c.Roles,
+				RateLimits: rateLimitsOf(c.RateLimits), Quotas: quotasOf(c.Quotas),
+			},
 			RequestId: c.RequestID, ValidateOnly: c.ValidateOnly, WaitForPropagation: c.wait(),
 		})
 		if err != nil {
@@ -49,6 +53,7 @@ type UserUpdate struct {
 	Kind       UserKind `placeholder:"person|service-account" help:"Who it is."`
 	Roles      []string `name:"role" sep:"none" xor:"roles" placeholder:"ROLE" help:"A role. May be given again; together they take the place of all there were."`
 	ClearRoles bool     `xor:"roles" help:"Take all roles away."`
+	LimitChanges
 	Guard
 	Writing
 }
@@ -59,17 +64,18 @@ func (*UserUpdate) Help() string {
 
     keystile user update ada --tenant acme --role developer --role billing
     keystile user update ada --name 'Ada L.' --kind person
+    keystile user update ada --rate-limit m=100/60s --quota month=10000/MONTH
     keystile user update ci --clear-roles`
 }
 
 // Run changes the user.
 func (c *UserUpdate) Run(ctx context.Context, o *Options, t *Terminal) error {
 	return o.run(ctx, t, func(ctx context.Context, s *session) error {
-		mask, err := changed([]change{
+		mask, err := changed(append([]change{
 			{"display_name", c.Name != nil},
 			{"kind", c.Kind != 0},
 			{"roles", len(c.Roles) > 0 || c.ClearRoles},
-		})
+		}, c.changes()...))
 		if err != nil {
 			return err
 		}
@@ -77,7 +83,10 @@ func (c *UserUpdate) Run(ctx context.Context, o *Options, t *Terminal) error {
 			return err
 		}
 		res, err := s.directory.UpdateUser(ctx, &pb.UpdateUserRequest{
-			User:       &pb.User{Id: c.ID, TenantId: c.Tenant, DisplayName: textOf(c.Name), Kind: pb.User_Kind(c.Kind), Roles: c.Roles},
+			User: &pb.User{
+				Id: c.ID, TenantId: c.Tenant, DisplayName: textOf(c.Name), Kind: pb.User_Kind(c.Kind), Roles: c.Roles,
+				RateLimits: rateLimitsOf(c.RateLimits), Quotas: quotasOf(c.Quotas),
+			},
 			UpdateMask: mask, Etag: c.Etag, RequestId: c.RequestID, ValidateOnly: c.ValidateOnly, WaitForPropagation: c.wait(),
 		})
 		if err != nil {
