@@ -67,8 +67,14 @@ var table = []room{
 		not:    []string{"database/sql", "net/http"},
 	},
 	{
+		// It counts, and asks the Pool and the Ledger that it is given.
+		dir:  "server/limits",
+		ours: []string{"storage", "server/access"},
+		not:  []string{"database/sql", "net", "net/http", "os"},
+	},
+	{
 		dir:  "server",
-		ours: []string{"server/access", "server/mirror", "server/plainhttp", "storage", "api/keystile/v1"},
+		ours: []string{"server/access", "server/limits", "server/mirror", "server/plainhttp", "storage", "api/keystile/v1"},
 		theirs: []string{
 			"google.golang.org/grpc", "google.golang.org/protobuf", "google.golang.org/genproto",
 			"github.com/grpc-ecosystem", "github.com/envoyproxy/go-control-plane",

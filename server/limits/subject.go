@@ -1,0 +1,65 @@
+package limits
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+
+	"github.com/keystile/keystile/storage"
+)
+
+// Kind is what carries limits. The numbers are those of
+// keystile.v1.LimitState.Subject.
+type Kind uint8
+
+// The kinds of subject.
+const (
+	NoKind     Kind = 0
+	KindKey    Kind = 1
+	KindUser   Kind = 2
+	KindTenant Kind = 3
+	KindAPI    Kind = 4
+	KindRoute  Kind = 5
+	KindPlan   Kind = 6
+)
+
+// Subject is whose limits are meant. No two subjects share a counter.
+type Subject struct {
+	Kind Kind
+	// Tenant is the subject's: for an API and its routes the API's, for a plan the
+	// subscriber's.
+	Tenant string
+	// ID is the key's, user's, API's or subscription's; empty for a tenant.
+	ID string
+	// Route is the route of the API, and nil for all other kinds. Its hosts, methods
+	// and path are what it is known by.
+	Route *storage.Route
+}
+
+// Key names a counter where replicas share: the first half of SHA-256 over what
+// its subject is known by and the name of the limit. Changing a limit's numbers
+// keeps its counter, and renaming it makes a new one.
+type Key [16]byte
+
+// Key gives the name of the counter of a limit.
+func (s *Subject) Key(limit string) Key {
+	// Each part is led by its length, so that no two lists of parts read alike.
+	text := []byte{byte(s.Kind)}
+	add := func(part string) {
+		text = binary.AppendUvarint(text, uint64(len(part)))
+		text = append(text, part...)
+	}
+	add(s.Tenant)
+	add(s.ID)
+	if s.Route != nil {
+		for _, list := range [][]string{s.Route.Hosts, s.Route.Methods} {
+			text = binary.AppendUvarint(text, uint64(len(list)))
+			for _, part := range list {
+				add(part)
+			}
+		}
+		add(s.Route.Path)
+	}
+	add(limit)
+	sum := sha256.Sum256(text)
+	return Key(sum[:len(Key{})])
+}
