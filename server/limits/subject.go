@@ -22,7 +22,8 @@ const (
 	KindPlan   Kind = 6
 )
 
-// Subject is whose limits are meant. No two subjects share a counter.
+// Subject is whose limits are meant. No two subjects share a counter. The zero
+// Subject is nobody, and its limits can't be decided.
 type Subject struct {
 	Kind Kind
 	// Tenant is the subject's: for an API and its routes the API's, for a plan the

@@ -1,0 +1,228 @@
+package limits
+
+import (
+	"context"
+	"time"
+)
+
+// attempts is how often a call starts over when others were faster or a counter was
+// removed meanwhile.
+const attempts = 16
+
+// part is one limit of a call that is not decided by memory alone.
+type part struct {
+	term    *term
+	subject Kind
+	waiter  *waiter
+	// got is what came of it, and owned is true while the cost is this call's.
+	got   fit
+	owned bool
+	// degraded is true when that was decided without the pool.
+	degraded bool
+	retry    time.Duration
+}
+
+// takeAsking takes what memory alone can't decide.
+func (e *Engine) takeAsking(ctx context.Context, now time.Time, applied []Applied, cost int64) (Outcome, error) {
+	c := call{cost: cost}
+	for range attempts {
+		if err := ctx.Err(); err != nil {
+			return Outcome{}, err //nolint:wrapcheck // it is the caller's own
+		}
+		if err := e.open(&c, now, applied); err != nil {
+			return Outcome{}, err
+		}
+		switch c.look() {
+		case refuses:
+			return c.refused(), nil
+		case removed:
+			yield()
+			continue
+		case fits, short:
+		}
+		o, done, err := e.tryAsking(ctx, &c)
+		if done || err != nil {
+			return o, err
+		}
+		now = e.later(now)
+	}
+	return Outcome{}, undecided(errRaced)
+}
+
+// later is the time of another attempt: it may come a round trip after the first.
+func (e *Engine) later(now time.Time) time.Time {
+	if passed := e.bearings.now().at - e.moment(now).at; passed > 0 {
+		return now.Add(time.Duration(passed))
+	}
+	return now
+}
+
+// tryAsking asks for all that is short in one flight a side, and then takes the rest
+// from memory. It is not done when it has to start over; then nothing is spent.
+func (e *Engine) tryAsking(ctx context.Context, c *call) (o Outcome, done bool, err error) {
+	parts := e.request(ctx, c)
+	if err = e.await(ctx, c, parts); err != nil {
+		return Outcome{}, false, err
+	}
+	if o, done, err = c.weigh(parts); done || err != nil {
+		c.release(parts)
+		return o, done, err
+	}
+	for i := range parts {
+		p := &parts[i]
+		if p.owned {
+			continue
+		}
+		if p.got == fits {
+			p.got = p.term.take(c.m, c.cost)
+		}
+		if p.owned = p.got == fits; !p.owned {
+			c.release(parts)
+			return Outcome{}, false, nil
+		}
+	}
+	return c.granted(parts), true, nil
+}
+
+// request has the call wait for every limit that is short, and sends what flights that
+// takes.
+func (e *Engine) request(ctx context.Context, c *call) []part {
+	var (
+		parts []part
+		leads [2][]*lease
+	)
+	for _, t := range c.terms[:c.n] {
+		for i := range t.list {
+			p := part{term: &t.list[i], subject: t.subject, got: fits}
+			if l := p.term.lease; l != nil && l.look(c.m, c.cost) == short {
+				if l.split.Load() != nil && l.side.breaker.open() {
+					e.goOn(&p, c)
+				} else if w, lead := l.join(c.cost); w == nil {
+					p.got = removed
+				} else if p.waiter = w; lead {
+					leads[index(p.term.quota)] = append(leads[index(p.term.quota)], l)
+				}
+			}
+			parts = append(parts, p)
+		}
+	}
+	for _, leases := range leads {
+		if len(leases) > 0 {
+			e.launch(ctx, leases[0].side, leases)
+		}
+	}
+	return parts
+}
+
+func index(quota bool) int {
+	if quota {
+		return 1
+	}
+	return 0
+}
+
+// launch sends a flight. Nobody's leaving ends it.
+func (e *Engine) launch(ctx context.Context, s *side, leases []*lease) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		for _, l := range leases {
+			l.fail(errClosed)
+		}
+		return
+	}
+	e.flights.Go(func() { e.fly(ctx, s, leases) })
+}
+
+// await waits until all that was asked for is answered. When the caller leaves it
+// gives back what was granted.
+func (e *Engine) await(ctx context.Context, c *call, parts []part) error {
+	for i := range parts {
+		p := &parts[i]
+		if p.waiter == nil {
+			continue
+		}
+		select {
+		case <-p.waiter.done:
+			p.got = p.waiter.got
+			p.owned = p.waiter.err == nil && p.got == fits
+		case <-ctx.Done():
+			c.release(parts)
+			c.abandon(parts)
+			return ctx.Err() //nolint:wrapcheck // it is the caller's own
+		}
+		if p.waiter.err != nil && !p.term.quota {
+			e.goOn(p, c)
+		}
+	}
+	return nil
+}
+
+// abandon gives up waiting.
+func (c *call) abandon(parts []part) {
+	for i := range parts {
+		p := &parts[i]
+		if p.waiter != nil && !p.owned {
+			p.term.lease.leave(c.m, p.waiter)
+		}
+	}
+}
+
+// weigh looks at what came of what was asked: done is a refusal, and neither that
+// nor an error means to go on.
+func (c *call) weigh(parts []part) (o Outcome, done bool, err error) {
+	for i := range parts {
+		p := &parts[i]
+		if p.waiter != nil && p.waiter.err != nil {
+			return Outcome{}, false, undecided(p.waiter.err)
+		}
+		if p.got != refuses {
+			continue
+		}
+		s := p.state(c, c.cost)
+		if !done || s.Retry > o.Limit.Retry {
+			o.Limit, done = s, true
+		}
+	}
+	return o, done, nil
+}
+
+// release gives back all that is the call's.
+func (c *call) release(parts []part) {
+	for i := range parts {
+		p := &parts[i]
+		switch {
+		case !p.owned:
+			continue
+		case p.degraded:
+			p.term.lease.giveBackAway(c.cost)
+		default:
+			p.term.giveBack(c.m, c.cost)
+		}
+		p.owned = false
+	}
+}
+
+// granted tells which limit is the tightest of a call that all let through.
+func (c *call) granted(parts []part) Outcome {
+	o := Outcome{Allowed: true}
+	for i := range parts {
+		s := parts[i].state(c, 0)
+		degraded := o.Limit.Degraded || s.Degraded
+		if i == 0 || s.Remaining < o.Limit.Remaining {
+			o.Limit = s
+		}
+		o.Limit.Degraded = degraded
+	}
+	return o
+}
+
+// state tells how the limit of a part stands.
+func (p *part) state(c *call, refused int64) State {
+	s := p.term.state(p.subject, c.m, p.term.left(c.m), refused)
+	if p.degraded {
+		s.Degraded = true
+		s.Remaining, s.Reset, s.Retry = p.term.lease.leftAway(c.m), 0, p.retry
+	}
+	return s
+}

@@ -1,0 +1,274 @@
+package limits
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/keystile/keystile/server/access"
+	"github.com/keystile/keystile/storage"
+)
+
+// How long an answer is believed that there is no more, so that what others return or
+// reset is noticed; how long a spent quota is; and how long a pool that has run dry is
+// left alone, so that what is then asked for is worth a round trip.
+const (
+	trusted         = time.Second
+	longestPatience = 5 * time.Second
+	longestPause    = 20 * time.Millisecond
+)
+
+// mostUnits is the most that is held of a quota, if the ledger gives that much.
+const mostUnits = 1 << 20
+
+// shares is how many shares for each replica a ledger parts what is left in.
+const shares = 20
+
+// waiter is a call that waits for what it can't take from memory. What came of it may
+// be read when done is closed.
+type waiter struct {
+	cost int64
+	done chan struct{}
+	got  fit // fits or refuses
+	err  error
+}
+
+func (w *waiter) settle(got fit, err error) {
+	w.got, w.err = got, err
+	close(w.done)
+}
+
+// join has a call wait for what it costs, and tells whether the caller has to send the
+// flight; nil when the lease is no longer in use.
+func (l *lease) join(cost int64) (w *waiter, lead bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.retired {
+		return nil, false
+	}
+	w = &waiter{cost: cost, done: make(chan struct{})}
+	l.waiting = append(l.waiting, w)
+	lead = !l.asking
+	l.asking = true
+	return w, lead
+}
+
+// leave gives up waiting. What was granted meanwhile is given back.
+func (l *lease) leave(m moment, w *waiter) {
+	l.mu.Lock()
+	if i := slices.Index(l.waiting, w); i >= 0 {
+		l.waiting = slices.Delete(l.waiting, i, i+1)
+	}
+	l.mu.Unlock()
+	select {
+	case <-w.done:
+		if w.err == nil && w.got == fits {
+			l.giveBack(m, w.cost)
+		}
+	default:
+	}
+}
+
+// question says what is to be asked for a lease that is being asked for; false when
+// that is nothing.
+func (l *lease) question(m moment, replicas int64) (question, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	most := int64(mostUnits)
+	if s := l.split.Load(); s != nil {
+		l.divide(s.rate, s.exact, replicas)
+		most = l.split.Load().hold
+	} else {
+		l.turnTo(m)
+	}
+	var sum int64
+	for _, w := range l.waiting {
+		sum += w.cost
+	}
+	if m.at-l.answered < int64(time.Second) && l.answered != 0 {
+		l.target = min(max(2*l.target, 1), most)
+	} else {
+		l.target = 0
+	}
+	held := l.held.Load()
+	q := question{lease: l, key: l.key, least: 1, want: sum + l.target - held, callers: len(l.waiting), turn: l.turn}
+	if q.callers > 0 {
+		q.least = max(1, l.waiting[0].cost-held)
+	}
+	if q.want <= 0 && q.callers == 0 || l.retired {
+		l.rest()
+		return question{}, false
+	}
+	q.want = max(q.want, q.least)
+	if s := l.split.Load(); s != nil {
+		q.rate = s.pooled
+		if l.away {
+			q.owed = max(0, s.local.Left(0, m.at)-s.local.Left(l.tat, m.at))
+			q.want += q.owed
+		}
+		return q, true
+	}
+	q.draw = l.draw(replicas)
+	return q, true
+}
+
+// draw says what is asked of a ledger.
+func (l *lease) draw(replicas int64) Draw {
+	d := Draw{Limit: l.quota.Limit, Period: l.span.Start, Next: l.span.End, Share: shares * replicas}
+	if before, ok := access.QuotaSpanBefore(l.quota.Period, l.zone, l.span); ok {
+		d.Previous = before.Start
+	}
+	if l.quota.Refill == storage.QuotaAdd {
+		d.Carry = l.quota.Limit
+	}
+	return d
+}
+
+// rest ends a flight. The lease is locked.
+func (l *lease) rest() {
+	l.asking = false
+	l.low.Store((l.target + 1) / 2)
+}
+
+// fail ends a flight that got no answer. More is not asked for ahead until the lease
+// is visited.
+func (l *lease) fail(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, w := range l.waiting {
+		w.settle(refuses, err)
+	}
+	l.waiting = nil
+	l.asking = false
+	l.low.Store(-1)
+	l.side.visit(l)
+}
+
+// land hands out what a flight brought: first to the calls that waited, in their
+// order, and then to be held. It tells whether others wait for another flight.
+func (l *lease) land(m moment, q *question, a answer) (again bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	tokens := min(max(a.tokens, 0), q.want)
+	if a.untimely || q.turn != l.turn {
+		return l.misland(q, a, tokens)
+	}
+	l.note(m, q, a, tokens)
+	l.came += tokens
+	tokens += l.held.Swap(0)
+	rest := l.waiting[:0]
+	for i, w := range l.waiting {
+		switch {
+		case w.cost <= tokens && len(rest) == 0:
+			tokens -= w.cost
+			w.settle(fits, nil)
+		case i < q.callers || l.lacks(m, w.cost-tokens) || m.at < l.pause.Load():
+			w.settle(refuses, nil)
+		default:
+			rest = append(rest, w)
+		}
+	}
+	clear(l.waiting[len(rest):])
+	l.waiting = rest
+	if q.owed > 0 {
+		tokens -= min(tokens, q.owed)
+	}
+	l.away = false
+	l.came -= tokens // keep counts them again
+	l.keep(tokens)
+	if len(rest) > 0 {
+		return true
+	}
+	l.rest()
+	return false
+}
+
+// misland deals with an answer of another period. What came is returned to where it is
+// from.
+func (l *lease) misland(q *question, a answer, tokens int64) (again bool) {
+	if tokens > 0 {
+		l.side.returns(back{key: q.key, rate: q.rate, period: q.draw.Period, n: tokens})
+	}
+	if !a.untimely {
+		if len(l.waiting) > 0 {
+			return true
+		}
+		l.rest()
+		return false
+	}
+	for _, w := range l.waiting {
+		w.settle(refuses, errUntimely)
+	}
+	l.waiting = nil
+	l.rest()
+	return false
+}
+
+// note remembers what an answer tells of what is left. The lease is locked.
+func (l *lease) note(m moment, q *question, a answer, tokens int64) {
+	l.answered = m.at
+	until := m.at + int64(trusted)
+	s := l.split.Load()
+	if s == nil {
+		l.est.Store(max(0, a.left))
+		l.allowance.Store(a.allowance)
+		l.patience = min(max(2*l.patience, trusted), longestPatience)
+		if tokens > 0 {
+			l.patience = 0
+		}
+		l.trust.Store(max(until, m.at+int64(l.patience)))
+		return
+	}
+	l.est.Store(m.at + int64(a.reset))
+	l.trust.Store(until)
+	dry := s.pace.Retry(m.at+int64(a.reset), m.at, 1)
+	if tokens == 0 && q.least == 1 {
+		dry = max(dry, a.retry)
+	}
+	if dry <= 0 || tokens >= q.want {
+		l.pause.Store(0)
+		return
+	}
+	// While the pool brings half of what may be held, others leave it alone too.
+	worth := time.Duration(float64(s.rate.Period) / float64(s.rate.Requests) * float64(s.hold) / 2)
+	l.pause.Store(m.at + int64(min(max(dry, min(worth, longestPause)), trusted)))
+}
+
+// fly asks one side for leases that are being asked for, until no call waits for them.
+func (e *Engine) fly(ctx context.Context, s *side, leases []*lease) {
+	for len(leases) > 0 {
+		n := min(len(leases), mostAsked)
+		again := e.ask(ctx, s, leases[:n])
+		leases = append(leases[n:], again...)
+	}
+}
+
+// ask makes one round trip. It gives the leases for which calls came to wait
+// meanwhile.
+func (e *Engine) ask(ctx context.Context, s *side, leases []*lease) (again []*lease) {
+	m, replicas := e.bearings.now(), e.replicas()
+	questions := make([]question, 0, len(leases))
+	for _, l := range leases {
+		if q, any := l.question(m, replicas); any {
+			questions = append(questions, q)
+		}
+	}
+	if len(questions) == 0 {
+		return nil
+	}
+	var answers []answer
+	err := errAway
+	if !s.breaker.open() {
+		answers, err = s.ask(ctx, &e.bearings, questions)
+	}
+	m = e.bearings.now()
+	for i := range questions {
+		switch l := questions[i].lease; {
+		case err != nil:
+			l.fail(err)
+		case l.land(m, &questions[i], answers[i]):
+			again = append(again, l)
+		}
+	}
+	return again
+}
