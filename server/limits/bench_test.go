@@ -24,10 +24,10 @@ func benchTake(b *testing.B, allowed bool, list ...storage.RateLimit) {
 	b.Helper()
 	now := time.Now()
 	e := alone(func() time.Time { return now })
-	l := &storage.Limits{RateLimits: list}
+	l, ctx := &storage.Limits{RateLimits: list}, b.Context()
 	take := func() bool {
 		applied := [limits.MaxApplied]limits.Applied{onKey("key_0123456789abcdefghijkl", l)}
-		o, err := e.Take(b.Context(), now, applied[:1], 1)
+		o, err := e.Take(ctx, now, applied[:1], 1)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -62,9 +62,10 @@ func BenchmarkTakeThreeSubjects(b *testing.B) {
 		{Subject: limits.Subject{Kind: limits.KindUser, Tenant: "acme", ID: "alice"}, Limits: l},
 		{Subject: limits.Subject{Kind: limits.KindTenant, Tenant: "acme"}, Limits: l},
 	}
+	ctx := b.Context()
 	b.ReportAllocs()
 	for b.Loop() {
-		if o, err := e.Take(b.Context(), now, applied, 1); err != nil || !o.Allowed {
+		if o, err := e.Take(ctx, now, applied, 1); err != nil || !o.Allowed {
 			b.Fatal(o, err)
 		}
 	}
@@ -79,11 +80,11 @@ func BenchmarkTakeOneOfMany(b *testing.B) {
 	for i := range ids {
 		ids[i] = fmt.Sprintf("key_%022d", i*7919)
 	}
-	i := 0
+	i, ctx := 0, b.Context()
 	b.ReportAllocs()
 	for b.Loop() {
 		applied := [1]limits.Applied{onKey(ids[i*7919%len(ids)], l)}
-		if o, err := e.Take(b.Context(), now, applied[:], 1); err != nil || !o.Allowed {
+		if o, err := e.Take(ctx, now, applied[:], 1); err != nil || !o.Allowed {
 			b.Fatal(o, err)
 		}
 		i++
