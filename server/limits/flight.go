@@ -15,7 +15,7 @@ import (
 const (
 	trusted         = time.Second
 	longestPatience = 5 * time.Second
-	longestPause    = 20 * time.Millisecond
+	longestPause    = 250 * time.Millisecond
 )
 
 // mostUnits is the most that is held of a quota, if the ledger gives that much.

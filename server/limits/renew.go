@@ -114,7 +114,7 @@ func (l *lease) visited(m moment, replicas int64) bool {
 	}
 	u := &l.use
 	if u.at == 0 {
-		u.at = m.at
+		u.at, u.total = m.at, l.came-l.held.Load()
 	}
 	if m.at-u.at >= int64(time.Second) {
 		total := l.came - l.held.Load()
@@ -133,7 +133,7 @@ func (l *lease) visited(m moment, replicas int64) bool {
 	}
 	if l.held.Load() == 0 && !l.asking && (u.seen >= 2 || l.target == 0) {
 		l.listed = false
-		l.use = use{total: l.came}
+		l.use = use{}
 		return false
 	}
 	return true
