@@ -24,15 +24,6 @@ func (e *Engine) lookup(a *Applied) (*terms, error) {
 	return e.admit(hash, a)
 }
 
-// peek gives a subject's terms if there are any, and makes none.
-func (e *Engine) peek(s *Subject) *terms {
-	hash := e.table.hash(s)
-	if found := e.table.shard(hash).find(hash, s); found != nil {
-		return found.terms.Load()
-	}
-	return nil
-}
-
 // admit makes room for a subject's counters.
 func (e *Engine) admit(hash uint64, a *Applied) (*terms, error) {
 	s := e.table.shard(hash)

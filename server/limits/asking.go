@@ -61,7 +61,7 @@ func (e *Engine) later(now time.Time) time.Time {
 // from memory. It is not done when it has to start over; then nothing is spent.
 func (e *Engine) tryAsking(ctx context.Context, c *call) (o Outcome, done bool, err error) {
 	parts := e.request(ctx, c)
-	if err = e.await(ctx, c, parts); err != nil {
+	if err := e.await(ctx, c, parts); err != nil {
 		return Outcome{}, false, err
 	}
 	if o, done, err = c.weigh(parts); done || err != nil {

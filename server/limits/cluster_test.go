@@ -33,7 +33,6 @@ type cluster struct {
 	mu    sync.Mutex
 	tried map[string][]event
 	let   map[string][]event
-	order []limits.Outcome
 }
 
 type event struct {
@@ -68,7 +67,9 @@ func (c *cluster) begin(i int) {
 		},
 	})
 	ctx, stop := context.WithCancel(c.t.Context())
+	c.mu.Lock()
 	c.engines[i], c.stops[i] = e, stop
+	c.mu.Unlock()
 	c.running.Go(func() {
 		if err := e.Run(ctx); !errors.Is(err, context.Canceled) {
 			c.t.Errorf("run ends with %v", err)
@@ -97,7 +98,10 @@ func (c *cluster) end() {
 // take has a replica decide a call, and notes it under a name.
 func (c *cluster) take(replica int, name string, cost int64, applied ...limits.Applied) (limits.Outcome, error) {
 	now := time.Now()
-	o, err := c.engines[replica].Take(c.t.Context(), now, applied, cost)
+	c.mu.Lock()
+	e := c.engines[replica]
+	c.mu.Unlock()
+	o, err := e.Take(c.t.Context(), now, applied, cost)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.tried[name] = append(c.tried[name], event{now.UnixNano(), cost})

@@ -249,7 +249,7 @@ func (e *Engine) ask(ctx context.Context, s *side, leases []*lease) (again []*le
 	m, replicas := e.bearings.now(), e.replicas()
 	questions := make([]question, 0, len(leases))
 	for _, l := range leases {
-		if q, any := l.question(m, replicas); any {
+		if q, some := l.question(m, replicas); some {
 			questions = append(questions, q)
 		}
 	}

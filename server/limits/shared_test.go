@@ -267,7 +267,7 @@ func TestALossyPoolLetsNoMoreThrough(t *testing.T) {
 				// A replica crashes now and then, and is gone with what it held.
 				for range 5 {
 					time.Sleep(5 * time.Second)
-					c.crash(rand.IntN(3)) //nolint:gosec // any will do
+					c.crash(rand.IntN(3))
 				}
 				time.Sleep(time.Until(until) + time.Second)
 				c.pool.set(func(l *line) { l.loss = 0 })

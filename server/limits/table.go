@@ -48,7 +48,7 @@ const (
 )
 
 func newTable(most int) *table {
-	n := min(mostShards, max(1, 1<<max(0, bits.Len(uint(most/leastShard))-1))) //nolint:gosec // it is not negative
+	n := min(mostShards, max(1, 1<<max(0, bits.Len(uint(most/leastShard))-1)))
 	t := &table{seed: maphash.MakeSeed(), shards: make([]shard, n), grave: &entry{}}
 	for i := range t.shards {
 		t.shards[i].most = (most + n - 1) / n
