@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/keystile/keystile/server/access"
+	"github.com/keystile/keystile/server/limits"
 	"github.com/keystile/keystile/server/mirror"
 	"github.com/keystile/keystile/storage"
 )
@@ -30,6 +31,9 @@ type Question struct {
 	Tenant string
 	API    storage.APIRef
 	Call   *access.HTTPCall
+	// Cost is what the call takes from limits: 0 is 1, as for most calls, and OnlyLook
+	// nothing.
+	Cost int64
 	// MinRevision, when positive, is the least revision to decide at.
 	MinRevision int64
 }
@@ -62,12 +66,16 @@ type Answer struct {
 	Grant      access.Grant
 	DecisionID string
 	Freshness  mirror.Freshness
+	// Limit is the limit that refused, or else the tightest of those that apply; its
+	// Subject is zero when none does.
+	Limit limits.State
 
 	// What was decided about, and where the Grant's records lie, have their place
 	// here, so that a check takes no memory of its own.
 	request access.Request
 	room    mirror.Room
 	rights  []string
+	applied [limits.MaxApplied]limits.Applied
 	// again is true when the question's aim is that of the question before, which was
 	// answered in this room.
 	again bool
@@ -112,6 +120,9 @@ func (s *Service) Check(ctx context.Context, q *Question, a *Answer) error {
 // checkAt does so at a moment since the question came, when the copy was fresh.
 func (s *Service) checkAt(ctx context.Context, q *Question, now time.Time, fresh mirror.Freshness, a *Answer) error {
 	if err := s.decide(ctx, q, now, fresh, a); err != nil {
+		return err
+	}
+	if err := s.takeLimits(ctx, q, now, a); err != nil {
 		return err
 	}
 	if a.Freshness.Stale {

@@ -210,9 +210,18 @@ func readQuestion(v *violations, at place, req *pb.CheckKeyRequest, q *asked) {
 		}
 		q.MinRevision = n
 	}
-	if cost := req.GetCost(); cost < 0 || cost > maxCost {
+	q.Cost = readCost(v, at, req)
+}
+
+func readCost(v *violations, at place, req *pb.CheckKeyRequest) int64 {
+	cost := req.GetCost()
+	if cost < 0 || cost > maxCost {
 		v.add(at.field("cost"), "must be 0 to %d", maxCost)
 	}
+	if req.Cost == nil {
+		return 1
+	}
+	return costOf(int64(cost))
 }
 
 func readAddress(v *violations, at place, field, text string) netip.Addr {
@@ -279,6 +288,7 @@ func (s *Service) verdictToProto(a *Answer) *pb.CheckKeyResponse {
 	if !a.identified() {
 		return out
 	}
+	out.Limit = limitToProto(&a.Limit)
 	out.Identity = identityToProto(a)
 	if t := &a.Grant.Target; t.API != nil && a.Verdict.Reason != access.RequestMalformed {
 		out.ApiId, out.ApiTenantId, out.RoutePath = t.API.ID, t.API.TenantID, t.Pattern

@@ -21,7 +21,7 @@ const (
 func (s *Service) askFor(ctx context.Context, c *Caller, door string, call *gateway.Call, answer *Answer) (gateway.Reply, error) {
 	q := Question{
 		Secret: call.Secret, Permission: call.Binding.Permission, KeyTenant: call.Binding.KeyTenant, ClientIP: call.ClientIP,
-		Tenant: call.Binding.Tenant, API: storage.APIRef{ID: call.Binding.API}, Call: &call.HTTP,
+		Cost: costOf(call.Binding.Cost), Tenant: call.Binding.Tenant, API: storage.APIRef{ID: call.Binding.API}, Call: &call.HTTP,
 	}
 	if !c.confine(&q) {
 		return gateway.Reply{}, misconfigured("the gateway's own key may not ask about keys of the tenant that is set")

@@ -10,6 +10,7 @@ import (
 
 	"github.com/keystile/keystile/server/access"
 	"github.com/keystile/keystile/server/gateway"
+	"github.com/keystile/keystile/server/limits"
 	"github.com/keystile/keystile/server/mirror"
 	"github.com/keystile/keystile/storage"
 )
@@ -75,6 +76,9 @@ type Options struct {
 	// PropagationTimeout is how long a write waits until all replicas decide by it;
 	// zero is 2 s.
 	PropagationTimeout time.Duration
+	// Limits decide about rate limits and quotas; nil is by this process alone, where
+	// no quota can be decided.
+	Limits Limits
 	// Gateway says how the questions of gateways are read and answered.
 	Gateway gateway.Options
 	// Metrics counts; nil counts nowhere.
@@ -103,6 +107,7 @@ type Service struct {
 	refusals    *refusals
 	decisions   *decisions
 	usage       *usage
+	limits      Limits
 
 	decisionIDs, requestIDs ids
 	// answers and batches are rooms for the next checks.
@@ -129,6 +134,9 @@ func NewService(o Options) (*Service, error) {
 	if o.DecisionRetention <= 0 {
 		o.DecisionRetention = 24 * time.Hour
 	}
+	if o.Limits == nil {
+		o.Limits = limits.New(limits.Options{Now: o.Now})
+	}
 	if o.PropagationTimeout <= 0 {
 		o.PropagationTimeout = defaultPropagationTimeout
 	}
@@ -147,6 +155,7 @@ func NewService(o Options) (*Service, error) {
 		refusals:  newRefusals(),
 		decisions: newDecisions(),
 		usage:     newUsage(),
+		limits:    o.Limits,
 
 		decisionIDs: ids{random: o.Random, prefix: decisionIDPrefix},
 		requestIDs:  ids{random: o.Random, prefix: requestIDPrefix},

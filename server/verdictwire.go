@@ -23,6 +23,7 @@ const (
 	fieldAPITenant      protowire.Number = 14
 	fieldRoutePath      protowire.Number = 15
 	fieldPathParameters protowire.Number = 16
+	fieldLimit          protowire.Number = 17
 
 	fieldTenant      protowire.Number = 1
 	fieldUser        protowire.Number = 2
@@ -85,17 +86,15 @@ func (s *Service) appendAllowed(b []byte, a *Answer) []byte {
 		b = appendSpan(b, fieldExpireTime, end.Unix(), end.Nanosecond())
 	}
 	b = appendFreshness(b, a)
-	t := &a.Grant.Target
-	if t.API == nil {
-		return b
+	if t := &a.Grant.Target; t.API != nil {
+		b = appendText(b, fieldAPI, t.API.ID)
+		b = appendText(b, fieldAPITenant, t.API.TenantID)
+		b = appendText(b, fieldRoutePath, t.Pattern)
+		for i := range t.Params {
+			b = appendEntry(b, fieldPathParameters, t.Params[i].Name, t.Params[i].Value)
+		}
 	}
-	b = appendText(b, fieldAPI, t.API.ID)
-	b = appendText(b, fieldAPITenant, t.API.TenantID)
-	b = appendText(b, fieldRoutePath, t.Pattern)
-	for i := range t.Params {
-		b = appendEntry(b, fieldPathParameters, t.Params[i].Name, t.Params[i].Value)
-	}
-	return b
+	return appendLimit(b, fieldLimit, &a.Limit)
 }
 
 func appendIdentity(b []byte, a *Answer) []byte {

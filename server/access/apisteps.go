@@ -140,7 +140,7 @@ func refuseSubscription(c *call) Reason {
 	}
 	reason := SubscriptionRequired
 	for _, s := range c.grant.Target.Subscriptions {
-		if s.API != api.Ref() || s.TenantID != c.grant.Key.TenantID || s.UserID != "" && s.UserID != c.grant.Key.UserID {
+		if !subscribes(s, c.grant.Key, api) {
 			continue
 		}
 		switch r := judgeSubscription(s, c.now); {
@@ -156,6 +156,30 @@ func refuseSubscription(c *call) Reason {
 // WantsSubscription tells whether a key may call an API only by a subscription.
 func WantsSubscription(key *storage.Key, api *storage.API) bool {
 	return api.SubscriptionRequired || api.TenantID != key.TenantID && api.Visibility != storage.VisibilityPublic
+}
+
+// subscribes tells whether a subscription is a key's, to an API.
+func subscribes(s *storage.Subscription, key *storage.Key, api *storage.API) bool {
+	return s.API == api.Ref() && s.TenantID == key.TenantID && (s.UserID == "" || s.UserID == key.UserID)
+}
+
+// PlanOf gives the subscription by which a key may call its target, with the plan
+// that it names; nil when there is none. Of several that hold it is the first whose
+// plan exists.
+func PlanOf(now time.Time, g *Grant) (*storage.Subscription, *storage.Plan) {
+	api := g.Target.API
+	if g.Key == nil || api == nil {
+		return nil, nil
+	}
+	for _, s := range g.Target.Subscriptions {
+		if s.Plan == "" || !subscribes(s, g.Key, api) || judgeSubscription(s, now) != NoReason {
+			continue
+		}
+		if plan := g.Target.Plans[s.Plan]; plan != nil {
+			return s, plan
+		}
+	}
+	return nil, nil
 }
 
 func judgeSubscription(s *storage.Subscription, now time.Time) Reason {

@@ -19,6 +19,10 @@ func Message(v Verdict, g *Grant) string {
 		text += "; it will be from " + g.Key.StartTime.Format(time.RFC3339)
 	case KeyExpired:
 		text += ", at " + g.Key.ExpireTime.Format(time.RFC3339)
+	case RateLimited, QuotaExceeded:
+		if v.Limit != "" {
+			text += ": " + v.Limit
+		}
 	case PermissionDenied:
 		if v.Missing.From == FromScope {
 			return "the key's scopes do not include the permission " + v.Missing.Permission

@@ -32,6 +32,8 @@ const (
 	SubscriptionRejected Reason = 21
 	SubscriptionPaused   Reason = 22
 	SubscriptionExpired  Reason = 23
+	RateLimited          Reason = 24
+	QuotaExceeded        Reason = 25
 )
 
 // String gives the reason's stable name, such as "KEY_EXPIRED".

@@ -23,10 +23,11 @@ type Entry struct {
 
 // The gRPC codes that reasons map to, by canonical name (google.rpc.Code).
 const (
-	codeOK               = "OK"
-	codeUnauthenticated  = "UNAUTHENTICATED"
-	codePermissionDenied = "PERMISSION_DENIED"
-	codeUnavailable      = "UNAVAILABLE"
+	codeOK                = "OK"
+	codeUnauthenticated   = "UNAUTHENTICATED"
+	codePermissionDenied  = "PERMISSION_DENIED"
+	codeResourceExhausted = "RESOURCE_EXHAUSTED"
+	codeUnavailable       = "UNAVAILABLE"
 )
 
 // Entries gives the table in the order of the decision, ALLOWED first and
@@ -187,6 +188,20 @@ var entries = [...]Entry{
 		"Ask for a new subscription.",
 		"The subscription was approved until a time that has passed.",
 		"keystile subscription create --tenant TENANT --user USER --api API --api-tenant OWNER",
+	},
+	{
+		RateLimited, "RATE_LIMITED", 429, codeResourceExhausted,
+		"too many calls",
+		"Wait for as long as Retry-After says, and spread calls out; ask an administrator for a higher limit if that is not enough.",
+		"A rate limit on the key, its user, its tenant, the API, the route or the subscription's plan has no room for this call now. The verdict names the limit, and says when there will be. A refused call counts against no limit.",
+		"keystile key limits KEY_ID\nkeystile key update KEY_ID --rate-limit 'NAME=REQUESTS/PERIOD'   # when the limit is the key's own",
+	},
+	{
+		QuotaExceeded, "QUOTA_EXCEEDED", 429, codeResourceExhausted,
+		"the quota is used up",
+		"Wait for the quota's next period, or ask an administrator for more credits.",
+		"A quota on the key, its user, its tenant, the API, the route or the subscription's plan has less left than this call costs. The verdict names the quota, and says when its period ends.",
+		"keystile key limits KEY_ID\nkeystile key grant-credits KEY_ID --quota NAME --credits N   # when the quota is the key's own",
 	},
 	{
 		StoreUnavailable, "STORE_UNAVAILABLE", 503, codeUnavailable,

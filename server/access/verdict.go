@@ -7,6 +7,8 @@ type Verdict struct {
 	Reason Reason
 	// Missing says what PERMISSION_DENIED is about.
 	Missing Lack
+	// Limit names what RATE_LIMITED and QUOTA_EXCEEDED are about: "m of the key".
+	Limit string
 	// Warnings tell of what will end an allowed call soon.
 	Warnings []Warning
 }

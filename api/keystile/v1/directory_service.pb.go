@@ -6270,7 +6270,9 @@ type ExplainResponse struct {
 	// Every step, in the order of the decision.
 	Steps []*ExplainStep `protobuf:"bytes,2,rep,name=steps,proto3" json:"steps,omitempty"`
 	// With decision_id: when the refusal was made, and what it was.
-	Past          *PastDecision `protobuf:"bytes,3,opt,name=past,proto3" json:"past,omitempty"`
+	Past *PastDecision `protobuf:"bytes,3,opt,name=past,proto3" json:"past,omitempty"`
+	// Every limit that would apply, as it stands. Nothing was spent.
+	Limits        []*LimitState `protobuf:"bytes,4,rep,name=limits,proto3" json:"limits,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6326,11 +6328,18 @@ func (x *ExplainResponse) GetPast() *PastDecision {
 	return nil
 }
 
+func (x *ExplainResponse) GetLimits() []*LimitState {
+	if x != nil {
+		return x.Limits
+	}
+	return nil
+}
+
 var File_keystile_v1_directory_service_proto protoreflect.FileDescriptor
 
 const file_keystile_v1_directory_service_proto_rawDesc = "" +
 	"\n" +
-	"#keystile/v1/directory_service.proto\x12\vkeystile.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15keystile/v1/api.proto\x1a\x1dkeystile/v1/key_service.proto\x1a\x16keystile/v1/plan.proto\x1a\x1dkeystile/v1/propagation.proto\x1a\x18keystile/v1/tenant.proto\x1a\x16keystile/v1/user.proto\x1a\x19keystile/v1/verdict.proto\"\x99\x01\n" +
+	"#keystile/v1/directory_service.proto\x12\vkeystile.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15keystile/v1/api.proto\x1a\x1dkeystile/v1/key_service.proto\x1a\x18keystile/v1/limits.proto\x1a\x16keystile/v1/plan.proto\x1a\x1dkeystile/v1/propagation.proto\x1a\x18keystile/v1/tenant.proto\x1a\x16keystile/v1/user.proto\x1a\x19keystile/v1/verdict.proto\"\x99\x01\n" +
 	"\aCascade\x12\x14\n" +
 	"\x05users\x18\x01 \x01(\x03R\x05users\x12\x12\n" +
 	"\x04keys\x18\x02 \x01(\x03R\x04keys\x12\x14\n" +
@@ -6844,11 +6853,12 @@ const file_keystile_v1_directory_service_proto_rawDesc = "" +
 	"\x05check\x18\x01 \x01(\v2\x1c.keystile.v1.CheckKeyRequestR\x05check\x12\x15\n" +
 	"\x06key_id\x18\x02 \x01(\tR\x05keyId\x12\x1f\n" +
 	"\vdecision_id\x18\x03 \x01(\tR\n" +
-	"decisionId\"\xa9\x01\n" +
+	"decisionId\"\xda\x01\n" +
 	"\x0fExplainResponse\x127\n" +
 	"\averdict\x18\x01 \x01(\v2\x1d.keystile.v1.CheckKeyResponseR\averdict\x12.\n" +
 	"\x05steps\x18\x02 \x03(\v2\x18.keystile.v1.ExplainStepR\x05steps\x12-\n" +
-	"\x04past\x18\x03 \x01(\v2\x19.keystile.v1.PastDecisionR\x04past2\xb2\x1c\n" +
+	"\x04past\x18\x03 \x01(\v2\x19.keystile.v1.PastDecisionR\x04past\x12/\n" +
+	"\x06limits\x18\x04 \x03(\v2\x17.keystile.v1.LimitStateR\x06limits2\xb2\x1c\n" +
 	"\x10DirectoryService\x12S\n" +
 	"\fCreateTenant\x12 .keystile.v1.CreateTenantRequest\x1a!.keystile.v1.CreateTenantResponse\x12J\n" +
 	"\tGetTenant\x12\x1d.keystile.v1.GetTenantRequest\x1a\x1e.keystile.v1.GetTenantResponse\x12P\n" +
@@ -7022,6 +7032,7 @@ var file_keystile_v1_directory_service_proto_goTypes = []any{
 	(*durationpb.Duration)(nil),          // 101: google.protobuf.Duration
 	(*CheckKeyRequest)(nil),              // 102: keystile.v1.CheckKeyRequest
 	(*CheckKeyResponse)(nil),             // 103: keystile.v1.CheckKeyResponse
+	(*LimitState)(nil),                   // 104: keystile.v1.LimitState
 }
 var file_keystile_v1_directory_service_proto_depIdxs = []int32{
 	0,   // 0: keystile.v1.ExplainStep.outcome:type_name -> keystile.v1.ExplainStep.Outcome
@@ -7124,97 +7135,98 @@ var file_keystile_v1_directory_service_proto_depIdxs = []int32{
 	103, // 97: keystile.v1.ExplainResponse.verdict:type_name -> keystile.v1.CheckKeyResponse
 	2,   // 98: keystile.v1.ExplainResponse.steps:type_name -> keystile.v1.ExplainStep
 	3,   // 99: keystile.v1.ExplainResponse.past:type_name -> keystile.v1.PastDecision
-	4,   // 100: keystile.v1.DirectoryService.CreateTenant:input_type -> keystile.v1.CreateTenantRequest
-	6,   // 101: keystile.v1.DirectoryService.GetTenant:input_type -> keystile.v1.GetTenantRequest
-	8,   // 102: keystile.v1.DirectoryService.ListTenants:input_type -> keystile.v1.ListTenantsRequest
-	10,  // 103: keystile.v1.DirectoryService.UpdateTenant:input_type -> keystile.v1.UpdateTenantRequest
-	12,  // 104: keystile.v1.DirectoryService.DeleteTenant:input_type -> keystile.v1.DeleteTenantRequest
-	14,  // 105: keystile.v1.DirectoryService.CreateUser:input_type -> keystile.v1.CreateUserRequest
-	16,  // 106: keystile.v1.DirectoryService.GetUser:input_type -> keystile.v1.GetUserRequest
-	18,  // 107: keystile.v1.DirectoryService.ListUsers:input_type -> keystile.v1.ListUsersRequest
-	20,  // 108: keystile.v1.DirectoryService.UpdateUser:input_type -> keystile.v1.UpdateUserRequest
-	22,  // 109: keystile.v1.DirectoryService.DeleteUser:input_type -> keystile.v1.DeleteUserRequest
-	24,  // 110: keystile.v1.DirectoryService.CreateRole:input_type -> keystile.v1.CreateRoleRequest
-	26,  // 111: keystile.v1.DirectoryService.GetRole:input_type -> keystile.v1.GetRoleRequest
-	28,  // 112: keystile.v1.DirectoryService.ListRoles:input_type -> keystile.v1.ListRolesRequest
-	30,  // 113: keystile.v1.DirectoryService.UpdateRole:input_type -> keystile.v1.UpdateRoleRequest
-	32,  // 114: keystile.v1.DirectoryService.DeleteRole:input_type -> keystile.v1.DeleteRoleRequest
-	34,  // 115: keystile.v1.DirectoryService.CreateApi:input_type -> keystile.v1.CreateApiRequest
-	36,  // 116: keystile.v1.DirectoryService.GetApi:input_type -> keystile.v1.GetApiRequest
-	38,  // 117: keystile.v1.DirectoryService.ListApis:input_type -> keystile.v1.ListApisRequest
-	40,  // 118: keystile.v1.DirectoryService.UpdateApi:input_type -> keystile.v1.UpdateApiRequest
-	42,  // 119: keystile.v1.DirectoryService.DeleteApi:input_type -> keystile.v1.DeleteApiRequest
-	44,  // 120: keystile.v1.DirectoryService.CreatePlan:input_type -> keystile.v1.CreatePlanRequest
-	46,  // 121: keystile.v1.DirectoryService.GetPlan:input_type -> keystile.v1.GetPlanRequest
-	48,  // 122: keystile.v1.DirectoryService.ListPlans:input_type -> keystile.v1.ListPlansRequest
-	50,  // 123: keystile.v1.DirectoryService.UpdatePlan:input_type -> keystile.v1.UpdatePlanRequest
-	52,  // 124: keystile.v1.DirectoryService.DeletePlan:input_type -> keystile.v1.DeletePlanRequest
-	54,  // 125: keystile.v1.DirectoryService.CreateSubscription:input_type -> keystile.v1.CreateSubscriptionRequest
-	56,  // 126: keystile.v1.DirectoryService.GetSubscription:input_type -> keystile.v1.GetSubscriptionRequest
-	58,  // 127: keystile.v1.DirectoryService.ListSubscriptions:input_type -> keystile.v1.ListSubscriptionsRequest
-	60,  // 128: keystile.v1.DirectoryService.UpdateSubscription:input_type -> keystile.v1.UpdateSubscriptionRequest
-	62,  // 129: keystile.v1.DirectoryService.DeleteSubscription:input_type -> keystile.v1.DeleteSubscriptionRequest
-	64,  // 130: keystile.v1.DirectoryService.SuspendTenant:input_type -> keystile.v1.SuspendTenantRequest
-	66,  // 131: keystile.v1.DirectoryService.ActivateTenant:input_type -> keystile.v1.ActivateTenantRequest
-	68,  // 132: keystile.v1.DirectoryService.SuspendUser:input_type -> keystile.v1.SuspendUserRequest
-	70,  // 133: keystile.v1.DirectoryService.ActivateUser:input_type -> keystile.v1.ActivateUserRequest
-	72,  // 134: keystile.v1.DirectoryService.DeprecateApi:input_type -> keystile.v1.DeprecateApiRequest
-	74,  // 135: keystile.v1.DirectoryService.RetireApi:input_type -> keystile.v1.RetireApiRequest
-	76,  // 136: keystile.v1.DirectoryService.ApproveSubscription:input_type -> keystile.v1.ApproveSubscriptionRequest
-	78,  // 137: keystile.v1.DirectoryService.RejectSubscription:input_type -> keystile.v1.RejectSubscriptionRequest
-	80,  // 138: keystile.v1.DirectoryService.PauseSubscription:input_type -> keystile.v1.PauseSubscriptionRequest
-	82,  // 139: keystile.v1.DirectoryService.ResumeSubscription:input_type -> keystile.v1.ResumeSubscriptionRequest
-	84,  // 140: keystile.v1.DirectoryService.ListPolicyViolations:input_type -> keystile.v1.ListPolicyViolationsRequest
-	86,  // 141: keystile.v1.DirectoryService.PurgeDeleted:input_type -> keystile.v1.PurgeDeletedRequest
-	88,  // 142: keystile.v1.DirectoryService.Explain:input_type -> keystile.v1.ExplainRequest
-	5,   // 143: keystile.v1.DirectoryService.CreateTenant:output_type -> keystile.v1.CreateTenantResponse
-	7,   // 144: keystile.v1.DirectoryService.GetTenant:output_type -> keystile.v1.GetTenantResponse
-	9,   // 145: keystile.v1.DirectoryService.ListTenants:output_type -> keystile.v1.ListTenantsResponse
-	11,  // 146: keystile.v1.DirectoryService.UpdateTenant:output_type -> keystile.v1.UpdateTenantResponse
-	13,  // 147: keystile.v1.DirectoryService.DeleteTenant:output_type -> keystile.v1.DeleteTenantResponse
-	15,  // 148: keystile.v1.DirectoryService.CreateUser:output_type -> keystile.v1.CreateUserResponse
-	17,  // 149: keystile.v1.DirectoryService.GetUser:output_type -> keystile.v1.GetUserResponse
-	19,  // 150: keystile.v1.DirectoryService.ListUsers:output_type -> keystile.v1.ListUsersResponse
-	21,  // 151: keystile.v1.DirectoryService.UpdateUser:output_type -> keystile.v1.UpdateUserResponse
-	23,  // 152: keystile.v1.DirectoryService.DeleteUser:output_type -> keystile.v1.DeleteUserResponse
-	25,  // 153: keystile.v1.DirectoryService.CreateRole:output_type -> keystile.v1.CreateRoleResponse
-	27,  // 154: keystile.v1.DirectoryService.GetRole:output_type -> keystile.v1.GetRoleResponse
-	29,  // 155: keystile.v1.DirectoryService.ListRoles:output_type -> keystile.v1.ListRolesResponse
-	31,  // 156: keystile.v1.DirectoryService.UpdateRole:output_type -> keystile.v1.UpdateRoleResponse
-	33,  // 157: keystile.v1.DirectoryService.DeleteRole:output_type -> keystile.v1.DeleteRoleResponse
-	35,  // 158: keystile.v1.DirectoryService.CreateApi:output_type -> keystile.v1.CreateApiResponse
-	37,  // 159: keystile.v1.DirectoryService.GetApi:output_type -> keystile.v1.GetApiResponse
-	39,  // 160: keystile.v1.DirectoryService.ListApis:output_type -> keystile.v1.ListApisResponse
-	41,  // 161: keystile.v1.DirectoryService.UpdateApi:output_type -> keystile.v1.UpdateApiResponse
-	43,  // 162: keystile.v1.DirectoryService.DeleteApi:output_type -> keystile.v1.DeleteApiResponse
-	45,  // 163: keystile.v1.DirectoryService.CreatePlan:output_type -> keystile.v1.CreatePlanResponse
-	47,  // 164: keystile.v1.DirectoryService.GetPlan:output_type -> keystile.v1.GetPlanResponse
-	49,  // 165: keystile.v1.DirectoryService.ListPlans:output_type -> keystile.v1.ListPlansResponse
-	51,  // 166: keystile.v1.DirectoryService.UpdatePlan:output_type -> keystile.v1.UpdatePlanResponse
-	53,  // 167: keystile.v1.DirectoryService.DeletePlan:output_type -> keystile.v1.DeletePlanResponse
-	55,  // 168: keystile.v1.DirectoryService.CreateSubscription:output_type -> keystile.v1.CreateSubscriptionResponse
-	57,  // 169: keystile.v1.DirectoryService.GetSubscription:output_type -> keystile.v1.GetSubscriptionResponse
-	59,  // 170: keystile.v1.DirectoryService.ListSubscriptions:output_type -> keystile.v1.ListSubscriptionsResponse
-	61,  // 171: keystile.v1.DirectoryService.UpdateSubscription:output_type -> keystile.v1.UpdateSubscriptionResponse
-	63,  // 172: keystile.v1.DirectoryService.DeleteSubscription:output_type -> keystile.v1.DeleteSubscriptionResponse
-	65,  // 173: keystile.v1.DirectoryService.SuspendTenant:output_type -> keystile.v1.SuspendTenantResponse
-	67,  // 174: keystile.v1.DirectoryService.ActivateTenant:output_type -> keystile.v1.ActivateTenantResponse
-	69,  // 175: keystile.v1.DirectoryService.SuspendUser:output_type -> keystile.v1.SuspendUserResponse
-	71,  // 176: keystile.v1.DirectoryService.ActivateUser:output_type -> keystile.v1.ActivateUserResponse
-	73,  // 177: keystile.v1.DirectoryService.DeprecateApi:output_type -> keystile.v1.DeprecateApiResponse
-	75,  // 178: keystile.v1.DirectoryService.RetireApi:output_type -> keystile.v1.RetireApiResponse
-	77,  // 179: keystile.v1.DirectoryService.ApproveSubscription:output_type -> keystile.v1.ApproveSubscriptionResponse
-	79,  // 180: keystile.v1.DirectoryService.RejectSubscription:output_type -> keystile.v1.RejectSubscriptionResponse
-	81,  // 181: keystile.v1.DirectoryService.PauseSubscription:output_type -> keystile.v1.PauseSubscriptionResponse
-	83,  // 182: keystile.v1.DirectoryService.ResumeSubscription:output_type -> keystile.v1.ResumeSubscriptionResponse
-	85,  // 183: keystile.v1.DirectoryService.ListPolicyViolations:output_type -> keystile.v1.ListPolicyViolationsResponse
-	87,  // 184: keystile.v1.DirectoryService.PurgeDeleted:output_type -> keystile.v1.PurgeDeletedResponse
-	89,  // 185: keystile.v1.DirectoryService.Explain:output_type -> keystile.v1.ExplainResponse
-	143, // [143:186] is the sub-list for method output_type
-	100, // [100:143] is the sub-list for method input_type
-	100, // [100:100] is the sub-list for extension type_name
-	100, // [100:100] is the sub-list for extension extendee
-	0,   // [0:100] is the sub-list for field type_name
+	104, // 100: keystile.v1.ExplainResponse.limits:type_name -> keystile.v1.LimitState
+	4,   // 101: keystile.v1.DirectoryService.CreateTenant:input_type -> keystile.v1.CreateTenantRequest
+	6,   // 102: keystile.v1.DirectoryService.GetTenant:input_type -> keystile.v1.GetTenantRequest
+	8,   // 103: keystile.v1.DirectoryService.ListTenants:input_type -> keystile.v1.ListTenantsRequest
+	10,  // 104: keystile.v1.DirectoryService.UpdateTenant:input_type -> keystile.v1.UpdateTenantRequest
+	12,  // 105: keystile.v1.DirectoryService.DeleteTenant:input_type -> keystile.v1.DeleteTenantRequest
+	14,  // 106: keystile.v1.DirectoryService.CreateUser:input_type -> keystile.v1.CreateUserRequest
+	16,  // 107: keystile.v1.DirectoryService.GetUser:input_type -> keystile.v1.GetUserRequest
+	18,  // 108: keystile.v1.DirectoryService.ListUsers:input_type -> keystile.v1.ListUsersRequest
+	20,  // 109: keystile.v1.DirectoryService.UpdateUser:input_type -> keystile.v1.UpdateUserRequest
+	22,  // 110: keystile.v1.DirectoryService.DeleteUser:input_type -> keystile.v1.DeleteUserRequest
+	24,  // 111: keystile.v1.DirectoryService.CreateRole:input_type -> keystile.v1.CreateRoleRequest
+	26,  // 112: keystile.v1.DirectoryService.GetRole:input_type -> keystile.v1.GetRoleRequest
+	28,  // 113: keystile.v1.DirectoryService.ListRoles:input_type -> keystile.v1.ListRolesRequest
+	30,  // 114: keystile.v1.DirectoryService.UpdateRole:input_type -> keystile.v1.UpdateRoleRequest
+	32,  // 115: keystile.v1.DirectoryService.DeleteRole:input_type -> keystile.v1.DeleteRoleRequest
+	34,  // 116: keystile.v1.DirectoryService.CreateApi:input_type -> keystile.v1.CreateApiRequest
+	36,  // 117: keystile.v1.DirectoryService.GetApi:input_type -> keystile.v1.GetApiRequest
+	38,  // 118: keystile.v1.DirectoryService.ListApis:input_type -> keystile.v1.ListApisRequest
+	40,  // 119: keystile.v1.DirectoryService.UpdateApi:input_type -> keystile.v1.UpdateApiRequest
+	42,  // 120: keystile.v1.DirectoryService.DeleteApi:input_type -> keystile.v1.DeleteApiRequest
+	44,  // 121: keystile.v1.DirectoryService.CreatePlan:input_type -> keystile.v1.CreatePlanRequest
+	46,  // 122: keystile.v1.DirectoryService.GetPlan:input_type -> keystile.v1.GetPlanRequest
+	48,  // 123: keystile.v1.DirectoryService.ListPlans:input_type -> keystile.v1.ListPlansRequest
+	50,  // 124: keystile.v1.DirectoryService.UpdatePlan:input_type -> keystile.v1.UpdatePlanRequest
+	52,  // 125: keystile.v1.DirectoryService.DeletePlan:input_type -> keystile.v1.DeletePlanRequest
+	54,  // 126: keystile.v1.DirectoryService.CreateSubscription:input_type -> keystile.v1.CreateSubscriptionRequest
+	56,  // 127: keystile.v1.DirectoryService.GetSubscription:input_type -> keystile.v1.GetSubscriptionRequest
+	58,  // 128: keystile.v1.DirectoryService.ListSubscriptions:input_type -> keystile.v1.ListSubscriptionsRequest
+	60,  // 129: keystile.v1.DirectoryService.UpdateSubscription:input_type -> keystile.v1.UpdateSubscriptionRequest
+	62,  // 130: keystile.v1.DirectoryService.DeleteSubscription:input_type -> keystile.v1.DeleteSubscriptionRequest
+	64,  // 131: keystile.v1.DirectoryService.SuspendTenant:input_type -> keystile.v1.SuspendTenantRequest
+	66,  // 132: keystile.v1.DirectoryService.ActivateTenant:input_type -> keystile.v1.ActivateTenantRequest
+	68,  // 133: keystile.v1.DirectoryService.SuspendUser:input_type -> keystile.v1.SuspendUserRequest
+	70,  // 134: keystile.v1.DirectoryService.ActivateUser:input_type -> keystile.v1.ActivateUserRequest
+	72,  // 135: keystile.v1.DirectoryService.DeprecateApi:input_type -> keystile.v1.DeprecateApiRequest
+	74,  // 136: keystile.v1.DirectoryService.RetireApi:input_type -> keystile.v1.RetireApiRequest
+	76,  // 137: keystile.v1.DirectoryService.ApproveSubscription:input_type -> keystile.v1.ApproveSubscriptionRequest
+	78,  // 138: keystile.v1.DirectoryService.RejectSubscription:input_type -> keystile.v1.RejectSubscriptionRequest
+	80,  // 139: keystile.v1.DirectoryService.PauseSubscription:input_type -> keystile.v1.PauseSubscriptionRequest
+	82,  // 140: keystile.v1.DirectoryService.ResumeSubscription:input_type -> keystile.v1.ResumeSubscriptionRequest
+	84,  // 141: keystile.v1.DirectoryService.ListPolicyViolations:input_type -> keystile.v1.ListPolicyViolationsRequest
+	86,  // 142: keystile.v1.DirectoryService.PurgeDeleted:input_type -> keystile.v1.PurgeDeletedRequest
+	88,  // 143: keystile.v1.DirectoryService.Explain:input_type -> keystile.v1.ExplainRequest
+	5,   // 144: keystile.v1.DirectoryService.CreateTenant:output_type -> keystile.v1.CreateTenantResponse
+	7,   // 145: keystile.v1.DirectoryService.GetTenant:output_type -> keystile.v1.GetTenantResponse
+	9,   // 146: keystile.v1.DirectoryService.ListTenants:output_type -> keystile.v1.ListTenantsResponse
+	11,  // 147: keystile.v1.DirectoryService.UpdateTenant:output_type -> keystile.v1.UpdateTenantResponse
+	13,  // 148: keystile.v1.DirectoryService.DeleteTenant:output_type -> keystile.v1.DeleteTenantResponse
+	15,  // 149: keystile.v1.DirectoryService.CreateUser:output_type -> keystile.v1.CreateUserResponse
+	17,  // 150: keystile.v1.DirectoryService.GetUser:output_type -> keystile.v1.GetUserResponse
+	19,  // 151: keystile.v1.DirectoryService.ListUsers:output_type -> keystile.v1.ListUsersResponse
+	21,  // 152: keystile.v1.DirectoryService.UpdateUser:output_type -> keystile.v1.UpdateUserResponse
+	23,  // 153: keystile.v1.DirectoryService.DeleteUser:output_type -> keystile.v1.DeleteUserResponse
+	25,  // 154: keystile.v1.DirectoryService.CreateRole:output_type -> keystile.v1.CreateRoleResponse
+	27,  // 155: keystile.v1.DirectoryService.GetRole:output_type -> keystile.v1.GetRoleResponse
+	29,  // 156: keystile.v1.DirectoryService.ListRoles:output_type -> keystile.v1.ListRolesResponse
+	31,  // 157: keystile.v1.DirectoryService.UpdateRole:output_type -> keystile.v1.UpdateRoleResponse
+	33,  // 158: keystile.v1.DirectoryService.DeleteRole:output_type -> keystile.v1.DeleteRoleResponse
+	35,  // 159: keystile.v1.DirectoryService.CreateApi:output_type -> keystile.v1.CreateApiResponse
+	37,  // 160: keystile.v1.DirectoryService.GetApi:output_type -> keystile.v1.GetApiResponse
+	39,  // 161: keystile.v1.DirectoryService.ListApis:output_type -> keystile.v1.ListApisResponse
+	41,  // 162: keystile.v1.DirectoryService.UpdateApi:output_type -> keystile.v1.UpdateApiResponse
+	43,  // 163: keystile.v1.DirectoryService.DeleteApi:output_type -> keystile.v1.DeleteApiResponse
+	45,  // 164: keystile.v1.DirectoryService.CreatePlan:output_type -> keystile.v1.CreatePlanResponse
+	47,  // 165: keystile.v1.DirectoryService.GetPlan:output_type -> keystile.v1.GetPlanResponse
+	49,  // 166: keystile.v1.DirectoryService.ListPlans:output_type -> keystile.v1.ListPlansResponse
+	51,  // 167: keystile.v1.DirectoryService.UpdatePlan:output_type -> keystile.v1.UpdatePlanResponse
+	53,  // 168: keystile.v1.DirectoryService.DeletePlan:output_type -> keystile.v1.DeletePlanResponse
+	55,  // 169: keystile.v1.DirectoryService.CreateSubscription:output_type -> keystile.v1.CreateSubscriptionResponse
+	57,  // 170: keystile.v1.DirectoryService.GetSubscription:output_type -> keystile.v1.GetSubscriptionResponse
+	59,  // 171: keystile.v1.DirectoryService.ListSubscriptions:output_type -> keystile.v1.ListSubscriptionsResponse
+	61,  // 172: keystile.v1.DirectoryService.UpdateSubscription:output_type -> keystile.v1.UpdateSubscriptionResponse
+	63,  // 173: keystile.v1.DirectoryService.DeleteSubscription:output_type -> keystile.v1.DeleteSubscriptionResponse
+	65,  // 174: keystile.v1.DirectoryService.SuspendTenant:output_type -> keystile.v1.SuspendTenantResponse
+	67,  // 175: keystile.v1.DirectoryService.ActivateTenant:output_type -> keystile.v1.ActivateTenantResponse
+	69,  // 176: keystile.v1.DirectoryService.SuspendUser:output_type -> keystile.v1.SuspendUserResponse
+	71,  // 177: keystile.v1.DirectoryService.ActivateUser:output_type -> keystile.v1.ActivateUserResponse
+	73,  // 178: keystile.v1.DirectoryService.DeprecateApi:output_type -> keystile.v1.DeprecateApiResponse
+	75,  // 179: keystile.v1.DirectoryService.RetireApi:output_type -> keystile.v1.RetireApiResponse
+	77,  // 180: keystile.v1.DirectoryService.ApproveSubscription:output_type -> keystile.v1.ApproveSubscriptionResponse
+	79,  // 181: keystile.v1.DirectoryService.RejectSubscription:output_type -> keystile.v1.RejectSubscriptionResponse
+	81,  // 182: keystile.v1.DirectoryService.PauseSubscription:output_type -> keystile.v1.PauseSubscriptionResponse
+	83,  // 183: keystile.v1.DirectoryService.ResumeSubscription:output_type -> keystile.v1.ResumeSubscriptionResponse
+	85,  // 184: keystile.v1.DirectoryService.ListPolicyViolations:output_type -> keystile.v1.ListPolicyViolationsResponse
+	87,  // 185: keystile.v1.DirectoryService.PurgeDeleted:output_type -> keystile.v1.PurgeDeletedResponse
+	89,  // 186: keystile.v1.DirectoryService.Explain:output_type -> keystile.v1.ExplainResponse
+	144, // [144:187] is the sub-list for method output_type
+	101, // [101:144] is the sub-list for method input_type
+	101, // [101:101] is the sub-list for extension type_name
+	101, // [101:101] is the sub-list for extension extendee
+	0,   // [0:101] is the sub-list for field type_name
 }
 
 func init() { file_keystile_v1_directory_service_proto_init() }
@@ -7224,6 +7236,7 @@ func file_keystile_v1_directory_service_proto_init() {
 	}
 	file_keystile_v1_api_proto_init()
 	file_keystile_v1_key_service_proto_init()
+	file_keystile_v1_limits_proto_init()
 	file_keystile_v1_plan_proto_init()
 	file_keystile_v1_propagation_proto_init()
 	file_keystile_v1_tenant_proto_init()

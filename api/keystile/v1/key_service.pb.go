@@ -2007,6 +2007,319 @@ func (x *RevokeSelfResponse) GetPropagation() *Propagation {
 	return nil
 }
 
+type GetKeyLimitsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetKeyLimitsRequest) Reset() {
+	*x = GetKeyLimitsRequest{}
+	mi := &file_keystile_v1_key_service_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetKeyLimitsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetKeyLimitsRequest) ProtoMessage() {}
+
+func (x *GetKeyLimitsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_key_service_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetKeyLimitsRequest.ProtoReflect.Descriptor instead.
+func (*GetKeyLimitsRequest) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_key_service_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *GetKeyLimitsRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+type GetKeyLimitsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The key's, the user's and the tenant's limits, rate limits before quotas.
+	Limits        []*LimitState `protobuf:"bytes,1,rep,name=limits,proto3" json:"limits,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetKeyLimitsResponse) Reset() {
+	*x = GetKeyLimitsResponse{}
+	mi := &file_keystile_v1_key_service_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetKeyLimitsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetKeyLimitsResponse) ProtoMessage() {}
+
+func (x *GetKeyLimitsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_key_service_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetKeyLimitsResponse.ProtoReflect.Descriptor instead.
+func (*GetKeyLimitsResponse) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_key_service_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *GetKeyLimitsResponse) GetLimits() []*LimitState {
+	if x != nil {
+		return x.Limits
+	}
+	return nil
+}
+
+type ResetKeyLimitsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The names of the limits; empty is all of the key's own.
+	Names         []string `protobuf:"bytes,2,rep,name=names,proto3" json:"names,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResetKeyLimitsRequest) Reset() {
+	*x = ResetKeyLimitsRequest{}
+	mi := &file_keystile_v1_key_service_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResetKeyLimitsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResetKeyLimitsRequest) ProtoMessage() {}
+
+func (x *ResetKeyLimitsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_key_service_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResetKeyLimitsRequest.ProtoReflect.Descriptor instead.
+func (*ResetKeyLimitsRequest) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_key_service_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *ResetKeyLimitsRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *ResetKeyLimitsRequest) GetNames() []string {
+	if x != nil {
+		return x.Names
+	}
+	return nil
+}
+
+type ResetKeyLimitsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The key's own limits after it.
+	Limits        []*LimitState `protobuf:"bytes,1,rep,name=limits,proto3" json:"limits,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResetKeyLimitsResponse) Reset() {
+	*x = ResetKeyLimitsResponse{}
+	mi := &file_keystile_v1_key_service_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResetKeyLimitsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResetKeyLimitsResponse) ProtoMessage() {}
+
+func (x *ResetKeyLimitsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_key_service_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResetKeyLimitsResponse.ProtoReflect.Descriptor instead.
+func (*ResetKeyLimitsResponse) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_key_service_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *ResetKeyLimitsResponse) GetLimits() []*LimitState {
+	if x != nil {
+		return x.Limits
+	}
+	return nil
+}
+
+type GrantKeyCreditsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The name of one of the key's own quotas.
+	Quota string `protobuf:"bytes,2,opt,name=quota,proto3" json:"quota,omitempty"`
+	// 1 to 1,000,000,000,000.
+	Credits int64 `protobuf:"varint,3,opt,name=credits,proto3" json:"credits,omitempty"`
+	// Why; it stands in the audit trail.
+	Note string `protobuf:"bytes,4,opt,name=note,proto3" json:"note,omitempty"`
+	// Makes the call safe to repeat for 24 hours: at most 128 printable ASCII
+	// characters, unique for the caller's user.
+	RequestId     string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GrantKeyCreditsRequest) Reset() {
+	*x = GrantKeyCreditsRequest{}
+	mi := &file_keystile_v1_key_service_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GrantKeyCreditsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GrantKeyCreditsRequest) ProtoMessage() {}
+
+func (x *GrantKeyCreditsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_key_service_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GrantKeyCreditsRequest.ProtoReflect.Descriptor instead.
+func (*GrantKeyCreditsRequest) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_key_service_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *GrantKeyCreditsRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *GrantKeyCreditsRequest) GetQuota() string {
+	if x != nil {
+		return x.Quota
+	}
+	return ""
+}
+
+func (x *GrantKeyCreditsRequest) GetCredits() int64 {
+	if x != nil {
+		return x.Credits
+	}
+	return 0
+}
+
+func (x *GrantKeyCreditsRequest) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *GrantKeyCreditsRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+type GrantKeyCreditsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The quota after it.
+	Limit         *LimitState `protobuf:"bytes,1,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GrantKeyCreditsResponse) Reset() {
+	*x = GrantKeyCreditsResponse{}
+	mi := &file_keystile_v1_key_service_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GrantKeyCreditsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GrantKeyCreditsResponse) ProtoMessage() {}
+
+func (x *GrantKeyCreditsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keystile_v1_key_service_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GrantKeyCreditsResponse.ProtoReflect.Descriptor instead.
+func (*GrantKeyCreditsResponse) Descriptor() ([]byte, []int) {
+	return file_keystile_v1_key_service_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *GrantKeyCreditsResponse) GetLimit() *LimitState {
+	if x != nil {
+		return x.Limit
+	}
+	return nil
+}
+
 var File_keystile_v1_key_service_proto protoreflect.FileDescriptor
 
 const file_keystile_v1_key_service_proto_rawDesc = "" +
@@ -2195,7 +2508,25 @@ const file_keystile_v1_key_service_proto_rawDesc = "" +
 	"\x03key\x18\x01 \x01(\v2\x10.keystile.v1.KeyR\x03key\x12\x12\n" +
 	"\x04note\x18\x02 \x01(\tR\x04note\x12\x1a\n" +
 	"\brevision\x18\x03 \x01(\tR\brevision\x12:\n" +
-	"\vpropagation\x18\x04 \x01(\v2\x18.keystile.v1.PropagationR\vpropagation2\xda\x04\n" +
+	"\vpropagation\x18\x04 \x01(\v2\x18.keystile.v1.PropagationR\vpropagation\"%\n" +
+	"\x13GetKeyLimitsRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"G\n" +
+	"\x14GetKeyLimitsResponse\x12/\n" +
+	"\x06limits\x18\x01 \x03(\v2\x17.keystile.v1.LimitStateR\x06limits\"=\n" +
+	"\x15ResetKeyLimitsRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
+	"\x05names\x18\x02 \x03(\tR\x05names\"I\n" +
+	"\x16ResetKeyLimitsResponse\x12/\n" +
+	"\x06limits\x18\x01 \x03(\v2\x17.keystile.v1.LimitStateR\x06limits\"\x8b\x01\n" +
+	"\x16GrantKeyCreditsRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
+	"\x05quota\x18\x02 \x01(\tR\x05quota\x12\x18\n" +
+	"\acredits\x18\x03 \x01(\x03R\acredits\x12\x12\n" +
+	"\x04note\x18\x04 \x01(\tR\x04note\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x05 \x01(\tR\trequestId\"H\n" +
+	"\x17GrantKeyCreditsResponse\x12-\n" +
+	"\x05limit\x18\x01 \x01(\v2\x17.keystile.v1.LimitStateR\x05limit2\xe8\x06\n" +
 	"\n" +
 	"KeyService\x12G\n" +
 	"\bCheckKey\x12\x1c.keystile.v1.CheckKeyRequest\x1a\x1d.keystile.v1.CheckKeyResponse\x12J\n" +
@@ -2204,7 +2535,10 @@ const file_keystile_v1_key_service_proto_rawDesc = "" +
 	"\x06GetKey\x12\x1a.keystile.v1.GetKeyRequest\x1a\x1b.keystile.v1.GetKeyResponse\x12G\n" +
 	"\bListKeys\x12\x1c.keystile.v1.ListKeysRequest\x1a\x1d.keystile.v1.ListKeysResponse\x12M\n" +
 	"\n" +
-	"ImportKeys\x12\x1e.keystile.v1.ImportKeysRequest\x1a\x1f.keystile.v1.ImportKeysResponse\x12A\n" +
+	"ImportKeys\x12\x1e.keystile.v1.ImportKeysRequest\x1a\x1f.keystile.v1.ImportKeysResponse\x12S\n" +
+	"\fGetKeyLimits\x12 .keystile.v1.GetKeyLimitsRequest\x1a!.keystile.v1.GetKeyLimitsResponse\x12Y\n" +
+	"\x0eResetKeyLimits\x12\".keystile.v1.ResetKeyLimitsRequest\x1a#.keystile.v1.ResetKeyLimitsResponse\x12\\\n" +
+	"\x0fGrantKeyCredits\x12#.keystile.v1.GrantKeyCreditsRequest\x1a$.keystile.v1.GrantKeyCreditsResponse\x12A\n" +
 	"\x06WhoAmI\x12\x1a.keystile.v1.WhoAmIRequest\x1a\x1b.keystile.v1.WhoAmIResponse\x12M\n" +
 	"\n" +
 	"RevokeSelf\x12\x1e.keystile.v1.RevokeSelfRequest\x1a\x1f.keystile.v1.RevokeSelfResponseB9Z7github.com/keystile/keystile/api/keystile/v1;keystilev1b\x06proto3"
@@ -2221,58 +2555,64 @@ func file_keystile_v1_key_service_proto_rawDescGZIP() []byte {
 	return file_keystile_v1_key_service_proto_rawDescData
 }
 
-var file_keystile_v1_key_service_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
+var file_keystile_v1_key_service_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
 var file_keystile_v1_key_service_proto_goTypes = []any{
-	(*CheckKeyRequest)(nil),       // 0: keystile.v1.CheckKeyRequest
-	(*CheckKeyResponse)(nil),      // 1: keystile.v1.CheckKeyResponse
-	(*CheckKeysRequest)(nil),      // 2: keystile.v1.CheckKeysRequest
-	(*CheckKeysResponse)(nil),     // 3: keystile.v1.CheckKeysResponse
-	(*ManageKeyRequest)(nil),      // 4: keystile.v1.ManageKeyRequest
-	(*CreateKey)(nil),             // 5: keystile.v1.CreateKey
-	(*UpdateKey)(nil),             // 6: keystile.v1.UpdateKey
-	(*RotateKey)(nil),             // 7: keystile.v1.RotateKey
-	(*RevokeKey)(nil),             // 8: keystile.v1.RevokeKey
-	(*DisableKey)(nil),            // 9: keystile.v1.DisableKey
-	(*EnableKey)(nil),             // 10: keystile.v1.EnableKey
-	(*DeleteKey)(nil),             // 11: keystile.v1.DeleteKey
-	(*ManageKeyResponse)(nil),     // 12: keystile.v1.ManageKeyResponse
-	(*GetKeyRequest)(nil),         // 13: keystile.v1.GetKeyRequest
-	(*GetKeyResponse)(nil),        // 14: keystile.v1.GetKeyResponse
-	(*ListKeysRequest)(nil),       // 15: keystile.v1.ListKeysRequest
-	(*ListKeysResponse)(nil),      // 16: keystile.v1.ListKeysResponse
-	(*ImportKeysRequest)(nil),     // 17: keystile.v1.ImportKeysRequest
-	(*ImportedKey)(nil),           // 18: keystile.v1.ImportedKey
-	(*ImportKeysResponse)(nil),    // 19: keystile.v1.ImportKeysResponse
-	(*WhoAmIRequest)(nil),         // 20: keystile.v1.WhoAmIRequest
-	(*WhoAmIResponse)(nil),        // 21: keystile.v1.WhoAmIResponse
-	(*RevokeSelfRequest)(nil),     // 22: keystile.v1.RevokeSelfRequest
-	(*RevokeSelfResponse)(nil),    // 23: keystile.v1.RevokeSelfResponse
-	nil,                           // 24: keystile.v1.CheckKeyResponse.PathParametersEntry
-	nil,                           // 25: keystile.v1.ImportedKey.LabelsEntry
-	(*HTTPRequest)(nil),           // 26: keystile.v1.HTTPRequest
-	(Verdict_Reason)(0),           // 27: keystile.v1.Verdict.Reason
-	(*Identity)(nil),              // 28: keystile.v1.Identity
-	(*Warning)(nil),               // 29: keystile.v1.Warning
-	(*timestamppb.Timestamp)(nil), // 30: google.protobuf.Timestamp
-	(*Freshness)(nil),             // 31: keystile.v1.Freshness
-	(*LimitState)(nil),            // 32: keystile.v1.LimitState
-	(*Key)(nil),                   // 33: keystile.v1.Key
-	(*fieldmaskpb.FieldMask)(nil), // 34: google.protobuf.FieldMask
-	(*durationpb.Duration)(nil),   // 35: google.protobuf.Duration
-	(Key_RevokeReason)(0),         // 36: keystile.v1.Key.RevokeReason
-	(*Propagation)(nil),           // 37: keystile.v1.Propagation
-	(*RateLimit)(nil),             // 38: keystile.v1.RateLimit
-	(*Quota)(nil),                 // 39: keystile.v1.Quota
+	(*CheckKeyRequest)(nil),         // 0: keystile.v1.CheckKeyRequest
+	(*CheckKeyResponse)(nil),        // 1: keystile.v1.CheckKeyResponse
+	(*CheckKeysRequest)(nil),        // 2: keystile.v1.CheckKeysRequest
+	(*CheckKeysResponse)(nil),       // 3: keystile.v1.CheckKeysResponse
+	(*ManageKeyRequest)(nil),        // 4: keystile.v1.ManageKeyRequest
+	(*CreateKey)(nil),               // 5: keystile.v1.CreateKey
+	(*UpdateKey)(nil),               // 6: keystile.v1.UpdateKey
+	(*RotateKey)(nil),               // 7: keystile.v1.RotateKey
+	(*RevokeKey)(nil),               // 8: keystile.v1.RevokeKey
+	(*DisableKey)(nil),              // 9: keystile.v1.DisableKey
+	(*EnableKey)(nil),               // 10: keystile.v1.EnableKey
+	(*DeleteKey)(nil),               // 11: keystile.v1.DeleteKey
+	(*ManageKeyResponse)(nil),       // 12: keystile.v1.ManageKeyResponse
+	(*GetKeyRequest)(nil),           // 13: keystile.v1.GetKeyRequest
+	(*GetKeyResponse)(nil),          // 14: keystile.v1.GetKeyResponse
+	(*ListKeysRequest)(nil),         // 15: keystile.v1.ListKeysRequest
+	(*ListKeysResponse)(nil),        // 16: keystile.v1.ListKeysResponse
+	(*ImportKeysRequest)(nil),       // 17: keystile.v1.ImportKeysRequest
+	(*ImportedKey)(nil),             // 18: keystile.v1.ImportedKey
+	(*ImportKeysResponse)(nil),      // 19: keystile.v1.ImportKeysResponse
+	(*WhoAmIRequest)(nil),           // 20: keystile.v1.WhoAmIRequest
+	(*WhoAmIResponse)(nil),          // 21: keystile.v1.WhoAmIResponse
+	(*RevokeSelfRequest)(nil),       // 22: keystile.v1.RevokeSelfRequest
+	(*RevokeSelfResponse)(nil),      // 23: keystile.v1.RevokeSelfResponse
+	(*GetKeyLimitsRequest)(nil),     // 24: keystile.v1.GetKeyLimitsRequest
+	(*GetKeyLimitsResponse)(nil),    // 25: keystile.v1.GetKeyLimitsResponse
+	(*ResetKeyLimitsRequest)(nil),   // 26: keystile.v1.ResetKeyLimitsRequest
+	(*ResetKeyLimitsResponse)(nil),  // 27: keystile.v1.ResetKeyLimitsResponse
+	(*GrantKeyCreditsRequest)(nil),  // 28: keystile.v1.GrantKeyCreditsRequest
+	(*GrantKeyCreditsResponse)(nil), // 29: keystile.v1.GrantKeyCreditsResponse
+	nil,                             // 30: keystile.v1.CheckKeyResponse.PathParametersEntry
+	nil,                             // 31: keystile.v1.ImportedKey.LabelsEntry
+	(*HTTPRequest)(nil),             // 32: keystile.v1.HTTPRequest
+	(Verdict_Reason)(0),             // 33: keystile.v1.Verdict.Reason
+	(*Identity)(nil),                // 34: keystile.v1.Identity
+	(*Warning)(nil),                 // 35: keystile.v1.Warning
+	(*timestamppb.Timestamp)(nil),   // 36: google.protobuf.Timestamp
+	(*Freshness)(nil),               // 37: keystile.v1.Freshness
+	(*LimitState)(nil),              // 38: keystile.v1.LimitState
+	(*Key)(nil),                     // 39: keystile.v1.Key
+	(*fieldmaskpb.FieldMask)(nil),   // 40: google.protobuf.FieldMask
+	(*durationpb.Duration)(nil),     // 41: google.protobuf.Duration
+	(Key_RevokeReason)(0),           // 42: keystile.v1.Key.RevokeReason
+	(*Propagation)(nil),             // 43: keystile.v1.Propagation
+	(*RateLimit)(nil),               // 44: keystile.v1.RateLimit
+	(*Quota)(nil),                   // 45: keystile.v1.Quota
 }
 var file_keystile_v1_key_service_proto_depIdxs = []int32{
-	26, // 0: keystile.v1.CheckKeyRequest.request:type_name -> keystile.v1.HTTPRequest
-	27, // 1: keystile.v1.CheckKeyResponse.reason:type_name -> keystile.v1.Verdict.Reason
-	28, // 2: keystile.v1.CheckKeyResponse.identity:type_name -> keystile.v1.Identity
-	29, // 3: keystile.v1.CheckKeyResponse.warnings:type_name -> keystile.v1.Warning
-	30, // 4: keystile.v1.CheckKeyResponse.expire_time:type_name -> google.protobuf.Timestamp
-	31, // 5: keystile.v1.CheckKeyResponse.freshness:type_name -> keystile.v1.Freshness
-	24, // 6: keystile.v1.CheckKeyResponse.path_parameters:type_name -> keystile.v1.CheckKeyResponse.PathParametersEntry
-	32, // 7: keystile.v1.CheckKeyResponse.limit:type_name -> keystile.v1.LimitState
+	32, // 0: keystile.v1.CheckKeyRequest.request:type_name -> keystile.v1.HTTPRequest
+	33, // 1: keystile.v1.CheckKeyResponse.reason:type_name -> keystile.v1.Verdict.Reason
+	34, // 2: keystile.v1.CheckKeyResponse.identity:type_name -> keystile.v1.Identity
+	35, // 3: keystile.v1.CheckKeyResponse.warnings:type_name -> keystile.v1.Warning
+	36, // 4: keystile.v1.CheckKeyResponse.expire_time:type_name -> google.protobuf.Timestamp
+	37, // 5: keystile.v1.CheckKeyResponse.freshness:type_name -> keystile.v1.Freshness
+	30, // 6: keystile.v1.CheckKeyResponse.path_parameters:type_name -> keystile.v1.CheckKeyResponse.PathParametersEntry
+	38, // 7: keystile.v1.CheckKeyResponse.limit:type_name -> keystile.v1.LimitState
 	0,  // 8: keystile.v1.CheckKeysRequest.checks:type_name -> keystile.v1.CheckKeyRequest
 	1,  // 9: keystile.v1.CheckKeysResponse.results:type_name -> keystile.v1.CheckKeyResponse
 	5,  // 10: keystile.v1.ManageKeyRequest.create:type_name -> keystile.v1.CreateKey
@@ -2282,48 +2622,57 @@ var file_keystile_v1_key_service_proto_depIdxs = []int32{
 	9,  // 14: keystile.v1.ManageKeyRequest.disable:type_name -> keystile.v1.DisableKey
 	10, // 15: keystile.v1.ManageKeyRequest.enable:type_name -> keystile.v1.EnableKey
 	11, // 16: keystile.v1.ManageKeyRequest.delete:type_name -> keystile.v1.DeleteKey
-	33, // 17: keystile.v1.CreateKey.key:type_name -> keystile.v1.Key
-	33, // 18: keystile.v1.UpdateKey.key:type_name -> keystile.v1.Key
-	34, // 19: keystile.v1.UpdateKey.update_mask:type_name -> google.protobuf.FieldMask
-	35, // 20: keystile.v1.RotateKey.grace_period:type_name -> google.protobuf.Duration
-	36, // 21: keystile.v1.RevokeKey.reason:type_name -> keystile.v1.Key.RevokeReason
-	33, // 22: keystile.v1.ManageKeyResponse.key:type_name -> keystile.v1.Key
-	37, // 23: keystile.v1.ManageKeyResponse.propagation:type_name -> keystile.v1.Propagation
-	33, // 24: keystile.v1.GetKeyResponse.key:type_name -> keystile.v1.Key
-	33, // 25: keystile.v1.ListKeysResponse.keys:type_name -> keystile.v1.Key
+	39, // 17: keystile.v1.CreateKey.key:type_name -> keystile.v1.Key
+	39, // 18: keystile.v1.UpdateKey.key:type_name -> keystile.v1.Key
+	40, // 19: keystile.v1.UpdateKey.update_mask:type_name -> google.protobuf.FieldMask
+	41, // 20: keystile.v1.RotateKey.grace_period:type_name -> google.protobuf.Duration
+	42, // 21: keystile.v1.RevokeKey.reason:type_name -> keystile.v1.Key.RevokeReason
+	39, // 22: keystile.v1.ManageKeyResponse.key:type_name -> keystile.v1.Key
+	43, // 23: keystile.v1.ManageKeyResponse.propagation:type_name -> keystile.v1.Propagation
+	39, // 24: keystile.v1.GetKeyResponse.key:type_name -> keystile.v1.Key
+	39, // 25: keystile.v1.ListKeysResponse.keys:type_name -> keystile.v1.Key
 	18, // 26: keystile.v1.ImportKeysRequest.keys:type_name -> keystile.v1.ImportedKey
-	25, // 27: keystile.v1.ImportedKey.labels:type_name -> keystile.v1.ImportedKey.LabelsEntry
-	30, // 28: keystile.v1.ImportedKey.expire_time:type_name -> google.protobuf.Timestamp
-	38, // 29: keystile.v1.ImportedKey.rate_limits:type_name -> keystile.v1.RateLimit
-	39, // 30: keystile.v1.ImportedKey.quotas:type_name -> keystile.v1.Quota
-	37, // 31: keystile.v1.ImportKeysResponse.propagation:type_name -> keystile.v1.Propagation
-	28, // 32: keystile.v1.WhoAmIResponse.identity:type_name -> keystile.v1.Identity
-	30, // 33: keystile.v1.WhoAmIResponse.expire_time:type_name -> google.protobuf.Timestamp
-	29, // 34: keystile.v1.WhoAmIResponse.warnings:type_name -> keystile.v1.Warning
-	36, // 35: keystile.v1.RevokeSelfRequest.reason:type_name -> keystile.v1.Key.RevokeReason
-	33, // 36: keystile.v1.RevokeSelfResponse.key:type_name -> keystile.v1.Key
-	37, // 37: keystile.v1.RevokeSelfResponse.propagation:type_name -> keystile.v1.Propagation
-	0,  // 38: keystile.v1.KeyService.CheckKey:input_type -> keystile.v1.CheckKeyRequest
-	2,  // 39: keystile.v1.KeyService.CheckKeys:input_type -> keystile.v1.CheckKeysRequest
-	4,  // 40: keystile.v1.KeyService.ManageKey:input_type -> keystile.v1.ManageKeyRequest
-	13, // 41: keystile.v1.KeyService.GetKey:input_type -> keystile.v1.GetKeyRequest
-	15, // 42: keystile.v1.KeyService.ListKeys:input_type -> keystile.v1.ListKeysRequest
-	17, // 43: keystile.v1.KeyService.ImportKeys:input_type -> keystile.v1.ImportKeysRequest
-	20, // 44: keystile.v1.KeyService.WhoAmI:input_type -> keystile.v1.WhoAmIRequest
-	22, // 45: keystile.v1.KeyService.RevokeSelf:input_type -> keystile.v1.RevokeSelfRequest
-	1,  // 46: keystile.v1.KeyService.CheckKey:output_type -> keystile.v1.CheckKeyResponse
-	3,  // 47: keystile.v1.KeyService.CheckKeys:output_type -> keystile.v1.CheckKeysResponse
-	12, // 48: keystile.v1.KeyService.ManageKey:output_type -> keystile.v1.ManageKeyResponse
-	14, // 49: keystile.v1.KeyService.GetKey:output_type -> keystile.v1.GetKeyResponse
-	16, // 50: keystile.v1.KeyService.ListKeys:output_type -> keystile.v1.ListKeysResponse
-	19, // 51: keystile.v1.KeyService.ImportKeys:output_type -> keystile.v1.ImportKeysResponse
-	21, // 52: keystile.v1.KeyService.WhoAmI:output_type -> keystile.v1.WhoAmIResponse
-	23, // 53: keystile.v1.KeyService.RevokeSelf:output_type -> keystile.v1.RevokeSelfResponse
-	46, // [46:54] is the sub-list for method output_type
-	38, // [38:46] is the sub-list for method input_type
-	38, // [38:38] is the sub-list for extension type_name
-	38, // [38:38] is the sub-list for extension extendee
-	0,  // [0:38] is the sub-list for field type_name
+	31, // 27: keystile.v1.ImportedKey.labels:type_name -> keystile.v1.ImportedKey.LabelsEntry
+	36, // 28: keystile.v1.ImportedKey.expire_time:type_name -> google.protobuf.Timestamp
+	44, // 29: keystile.v1.ImportedKey.rate_limits:type_name -> keystile.v1.RateLimit
+	45, // 30: keystile.v1.ImportedKey.quotas:type_name -> keystile.v1.Quota
+	43, // 31: keystile.v1.ImportKeysResponse.propagation:type_name -> keystile.v1.Propagation
+	34, // 32: keystile.v1.WhoAmIResponse.identity:type_name -> keystile.v1.Identity
+	36, // 33: keystile.v1.WhoAmIResponse.expire_time:type_name -> google.protobuf.Timestamp
+	35, // 34: keystile.v1.WhoAmIResponse.warnings:type_name -> keystile.v1.Warning
+	42, // 35: keystile.v1.RevokeSelfRequest.reason:type_name -> keystile.v1.Key.RevokeReason
+	39, // 36: keystile.v1.RevokeSelfResponse.key:type_name -> keystile.v1.Key
+	43, // 37: keystile.v1.RevokeSelfResponse.propagation:type_name -> keystile.v1.Propagation
+	38, // 38: keystile.v1.GetKeyLimitsResponse.limits:type_name -> keystile.v1.LimitState
+	38, // 39: keystile.v1.ResetKeyLimitsResponse.limits:type_name -> keystile.v1.LimitState
+	38, // 40: keystile.v1.GrantKeyCreditsResponse.limit:type_name -> keystile.v1.LimitState
+	0,  // 41: keystile.v1.KeyService.CheckKey:input_type -> keystile.v1.CheckKeyRequest
+	2,  // 42: keystile.v1.KeyService.CheckKeys:input_type -> keystile.v1.CheckKeysRequest
+	4,  // 43: keystile.v1.KeyService.ManageKey:input_type -> keystile.v1.ManageKeyRequest
+	13, // 44: keystile.v1.KeyService.GetKey:input_type -> keystile.v1.GetKeyRequest
+	15, // 45: keystile.v1.KeyService.ListKeys:input_type -> keystile.v1.ListKeysRequest
+	17, // 46: keystile.v1.KeyService.ImportKeys:input_type -> keystile.v1.ImportKeysRequest
+	24, // 47: keystile.v1.KeyService.GetKeyLimits:input_type -> keystile.v1.GetKeyLimitsRequest
+	26, // 48: keystile.v1.KeyService.ResetKeyLimits:input_type -> keystile.v1.ResetKeyLimitsRequest
+	28, // 49: keystile.v1.KeyService.GrantKeyCredits:input_type -> keystile.v1.GrantKeyCreditsRequest
+	20, // 50: keystile.v1.KeyService.WhoAmI:input_type -> keystile.v1.WhoAmIRequest
+	22, // 51: keystile.v1.KeyService.RevokeSelf:input_type -> keystile.v1.RevokeSelfRequest
+	1,  // 52: keystile.v1.KeyService.CheckKey:output_type -> keystile.v1.CheckKeyResponse
+	3,  // 53: keystile.v1.KeyService.CheckKeys:output_type -> keystile.v1.CheckKeysResponse
+	12, // 54: keystile.v1.KeyService.ManageKey:output_type -> keystile.v1.ManageKeyResponse
+	14, // 55: keystile.v1.KeyService.GetKey:output_type -> keystile.v1.GetKeyResponse
+	16, // 56: keystile.v1.KeyService.ListKeys:output_type -> keystile.v1.ListKeysResponse
+	19, // 57: keystile.v1.KeyService.ImportKeys:output_type -> keystile.v1.ImportKeysResponse
+	25, // 58: keystile.v1.KeyService.GetKeyLimits:output_type -> keystile.v1.GetKeyLimitsResponse
+	27, // 59: keystile.v1.KeyService.ResetKeyLimits:output_type -> keystile.v1.ResetKeyLimitsResponse
+	29, // 60: keystile.v1.KeyService.GrantKeyCredits:output_type -> keystile.v1.GrantKeyCreditsResponse
+	21, // 61: keystile.v1.KeyService.WhoAmI:output_type -> keystile.v1.WhoAmIResponse
+	23, // 62: keystile.v1.KeyService.RevokeSelf:output_type -> keystile.v1.RevokeSelfResponse
+	52, // [52:63] is the sub-list for method output_type
+	41, // [41:52] is the sub-list for method input_type
+	41, // [41:41] is the sub-list for extension type_name
+	41, // [41:41] is the sub-list for extension extendee
+	0,  // [0:41] is the sub-list for field type_name
 }
 
 func init() { file_keystile_v1_key_service_proto_init() }
@@ -2360,7 +2709,7 @@ func file_keystile_v1_key_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_keystile_v1_key_service_proto_rawDesc), len(file_keystile_v1_key_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   26,
+			NumMessages:   32,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

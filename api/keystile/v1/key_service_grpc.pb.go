@@ -19,14 +19,17 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	KeyService_CheckKey_FullMethodName   = "/keystile.v1.KeyService/CheckKey"
-	KeyService_CheckKeys_FullMethodName  = "/keystile.v1.KeyService/CheckKeys"
-	KeyService_ManageKey_FullMethodName  = "/keystile.v1.KeyService/ManageKey"
-	KeyService_GetKey_FullMethodName     = "/keystile.v1.KeyService/GetKey"
-	KeyService_ListKeys_FullMethodName   = "/keystile.v1.KeyService/ListKeys"
-	KeyService_ImportKeys_FullMethodName = "/keystile.v1.KeyService/ImportKeys"
-	KeyService_WhoAmI_FullMethodName     = "/keystile.v1.KeyService/WhoAmI"
-	KeyService_RevokeSelf_FullMethodName = "/keystile.v1.KeyService/RevokeSelf"
+	KeyService_CheckKey_FullMethodName        = "/keystile.v1.KeyService/CheckKey"
+	KeyService_CheckKeys_FullMethodName       = "/keystile.v1.KeyService/CheckKeys"
+	KeyService_ManageKey_FullMethodName       = "/keystile.v1.KeyService/ManageKey"
+	KeyService_GetKey_FullMethodName          = "/keystile.v1.KeyService/GetKey"
+	KeyService_ListKeys_FullMethodName        = "/keystile.v1.KeyService/ListKeys"
+	KeyService_ImportKeys_FullMethodName      = "/keystile.v1.KeyService/ImportKeys"
+	KeyService_GetKeyLimits_FullMethodName    = "/keystile.v1.KeyService/GetKeyLimits"
+	KeyService_ResetKeyLimits_FullMethodName  = "/keystile.v1.KeyService/ResetKeyLimits"
+	KeyService_GrantKeyCredits_FullMethodName = "/keystile.v1.KeyService/GrantKeyCredits"
+	KeyService_WhoAmI_FullMethodName          = "/keystile.v1.KeyService/WhoAmI"
+	KeyService_RevokeSelf_FullMethodName      = "/keystile.v1.KeyService/RevokeSelf"
 )
 
 // KeyServiceClient is the client API for KeyService service.
@@ -51,6 +54,14 @@ type KeyServiceClient interface {
 	ListKeys(ctx context.Context, in *ListKeysRequest, opts ...grpc.CallOption) (*ListKeysResponse, error)
 	// ImportKeys takes over keys that were issued elsewhere: all of them or none.
 	ImportKeys(ctx context.Context, in *ImportKeysRequest, opts ...grpc.CallOption) (*ImportKeysResponse, error)
+	// GetKeyLimits tells how the limits stand that every call with a key counts
+	// against: its own, its user's and its tenant's, as spent by all replicas.
+	GetKeyLimits(ctx context.Context, in *GetKeyLimitsRequest, opts ...grpc.CallOption) (*GetKeyLimitsResponse, error)
+	// ResetKeyLimits makes a key's own rate limits whole again, and forgets what was
+	// spent of its quotas in their present periods.
+	ResetKeyLimits(ctx context.Context, in *ResetKeyLimitsRequest, opts ...grpc.CallOption) (*ResetKeyLimitsResponse, error)
+	// GrantKeyCredits adds credits to a key's quota, for its present period.
+	GrantKeyCredits(ctx context.Context, in *GrantKeyCreditsRequest, opts ...grpc.CallOption) (*GrantKeyCreditsResponse, error)
 	// WhoAmI tells the holder of any good key what it is and may do.
 	WhoAmI(ctx context.Context, in *WhoAmIRequest, opts ...grpc.CallOption) (*WhoAmIResponse, error)
 	// RevokeSelf revokes the key that was presented with the call.
@@ -125,6 +136,36 @@ func (c *keyServiceClient) ImportKeys(ctx context.Context, in *ImportKeysRequest
 	return out, nil
 }
 
+func (c *keyServiceClient) GetKeyLimits(ctx context.Context, in *GetKeyLimitsRequest, opts ...grpc.CallOption) (*GetKeyLimitsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetKeyLimitsResponse)
+	err := c.cc.Invoke(ctx, KeyService_GetKeyLimits_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *keyServiceClient) ResetKeyLimits(ctx context.Context, in *ResetKeyLimitsRequest, opts ...grpc.CallOption) (*ResetKeyLimitsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ResetKeyLimitsResponse)
+	err := c.cc.Invoke(ctx, KeyService_ResetKeyLimits_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *keyServiceClient) GrantKeyCredits(ctx context.Context, in *GrantKeyCreditsRequest, opts ...grpc.CallOption) (*GrantKeyCreditsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GrantKeyCreditsResponse)
+	err := c.cc.Invoke(ctx, KeyService_GrantKeyCredits_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *keyServiceClient) WhoAmI(ctx context.Context, in *WhoAmIRequest, opts ...grpc.CallOption) (*WhoAmIResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(WhoAmIResponse)
@@ -167,6 +208,14 @@ type KeyServiceServer interface {
 	ListKeys(context.Context, *ListKeysRequest) (*ListKeysResponse, error)
 	// ImportKeys takes over keys that were issued elsewhere: all of them or none.
 	ImportKeys(context.Context, *ImportKeysRequest) (*ImportKeysResponse, error)
+	// GetKeyLimits tells how the limits stand that every call with a key counts
+	// against: its own, its user's and its tenant's, as spent by all replicas.
+	GetKeyLimits(context.Context, *GetKeyLimitsRequest) (*GetKeyLimitsResponse, error)
+	// ResetKeyLimits makes a key's own rate limits whole again, and forgets what was
+	// spent of its quotas in their present periods.
+	ResetKeyLimits(context.Context, *ResetKeyLimitsRequest) (*ResetKeyLimitsResponse, error)
+	// GrantKeyCredits adds credits to a key's quota, for its present period.
+	GrantKeyCredits(context.Context, *GrantKeyCreditsRequest) (*GrantKeyCreditsResponse, error)
 	// WhoAmI tells the holder of any good key what it is and may do.
 	WhoAmI(context.Context, *WhoAmIRequest) (*WhoAmIResponse, error)
 	// RevokeSelf revokes the key that was presented with the call.
@@ -198,6 +247,15 @@ func (UnimplementedKeyServiceServer) ListKeys(context.Context, *ListKeysRequest)
 }
 func (UnimplementedKeyServiceServer) ImportKeys(context.Context, *ImportKeysRequest) (*ImportKeysResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ImportKeys not implemented")
+}
+func (UnimplementedKeyServiceServer) GetKeyLimits(context.Context, *GetKeyLimitsRequest) (*GetKeyLimitsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetKeyLimits not implemented")
+}
+func (UnimplementedKeyServiceServer) ResetKeyLimits(context.Context, *ResetKeyLimitsRequest) (*ResetKeyLimitsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ResetKeyLimits not implemented")
+}
+func (UnimplementedKeyServiceServer) GrantKeyCredits(context.Context, *GrantKeyCreditsRequest) (*GrantKeyCreditsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GrantKeyCredits not implemented")
 }
 func (UnimplementedKeyServiceServer) WhoAmI(context.Context, *WhoAmIRequest) (*WhoAmIResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method WhoAmI not implemented")
@@ -334,6 +392,60 @@ func _KeyService_ImportKeys_Handler(srv interface{}, ctx context.Context, dec fu
 	return interceptor(ctx, in, info, handler)
 }
 
+func _KeyService_GetKeyLimits_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetKeyLimitsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(KeyServiceServer).GetKeyLimits(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: KeyService_GetKeyLimits_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(KeyServiceServer).GetKeyLimits(ctx, req.(*GetKeyLimitsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _KeyService_ResetKeyLimits_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ResetKeyLimitsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(KeyServiceServer).ResetKeyLimits(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: KeyService_ResetKeyLimits_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(KeyServiceServer).ResetKeyLimits(ctx, req.(*ResetKeyLimitsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _KeyService_GrantKeyCredits_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GrantKeyCreditsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(KeyServiceServer).GrantKeyCredits(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: KeyService_GrantKeyCredits_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(KeyServiceServer).GrantKeyCredits(ctx, req.(*GrantKeyCreditsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _KeyService_WhoAmI_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(WhoAmIRequest)
 	if err := dec(in); err != nil {
@@ -400,6 +512,18 @@ var KeyService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ImportKeys",
 			Handler:    _KeyService_ImportKeys_Handler,
+		},
+		{
+			MethodName: "GetKeyLimits",
+			Handler:    _KeyService_GetKeyLimits_Handler,
+		},
+		{
+			MethodName: "ResetKeyLimits",
+			Handler:    _KeyService_ResetKeyLimits_Handler,
+		},
+		{
+			MethodName: "GrantKeyCredits",
+			Handler:    _KeyService_GrantKeyCredits_Handler,
 		},
 		{
 			MethodName: "WhoAmI",

@@ -54,6 +54,11 @@ const (
 	Verdict_SUBSCRIPTION_REJECTED Verdict_Reason = 21
 	Verdict_SUBSCRIPTION_PAUSED   Verdict_Reason = 22
 	Verdict_SUBSCRIPTION_EXPIRED  Verdict_Reason = 23
+	// Too many calls for a rate limit; the verdict's limit says which, and when to
+	// try again.
+	Verdict_RATE_LIMITED Verdict_Reason = 24
+	// A quota is used up.
+	Verdict_QUOTA_EXCEEDED Verdict_Reason = 25
 )
 
 // Enum value maps for Verdict_Reason.
@@ -83,6 +88,8 @@ var (
 		21: "SUBSCRIPTION_REJECTED",
 		22: "SUBSCRIPTION_PAUSED",
 		23: "SUBSCRIPTION_EXPIRED",
+		24: "RATE_LIMITED",
+		25: "QUOTA_EXCEEDED",
 	}
 	Verdict_Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":    0,
@@ -109,6 +116,8 @@ var (
 		"SUBSCRIPTION_REJECTED": 21,
 		"SUBSCRIPTION_PAUSED":   22,
 		"SUBSCRIPTION_EXPIRED":  23,
+		"RATE_LIMITED":          24,
+		"QUOTA_EXCEEDED":        25,
 	}
 )
 
@@ -535,8 +544,8 @@ var File_keystile_v1_verdict_proto protoreflect.FileDescriptor
 
 const file_keystile_v1_verdict_proto_rawDesc = "" +
 	"\n" +
-	"\x19keystile/v1/verdict.proto\x12\vkeystile.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8d\x04\n" +
-	"\aVerdict\"\x81\x04\n" +
+	"\x19keystile/v1/verdict.proto\x12\vkeystile.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb3\x04\n" +
+	"\aVerdict\"\xa7\x04\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\v\n" +
 	"\aALLOWED\x10\x01\x12\x15\n" +
@@ -562,7 +571,9 @@ const file_keystile_v1_verdict_proto_rawDesc = "" +
 	"\x14SUBSCRIPTION_PENDING\x10\x14\x12\x19\n" +
 	"\x15SUBSCRIPTION_REJECTED\x10\x15\x12\x17\n" +
 	"\x13SUBSCRIPTION_PAUSED\x10\x16\x12\x18\n" +
-	"\x14SUBSCRIPTION_EXPIRED\x10\x17\"\xa8\x02\n" +
+	"\x14SUBSCRIPTION_EXPIRED\x10\x17\x12\x10\n" +
+	"\fRATE_LIMITED\x10\x18\x12\x12\n" +
+	"\x0eQUOTA_EXCEEDED\x10\x19\"\xa8\x02\n" +
 	"\bIdentity\x12\x1b\n" +
 	"\ttenant_id\x18\x01 \x01(\tR\btenantId\x12\x17\n" +
 	"\auser_id\x18\x02 \x01(\tR\x06userId\x12\x15\n" +
