@@ -218,7 +218,7 @@ func readCost(v *violations, at place, req *pb.CheckKeyRequest) int64 {
 	if cost < 0 || cost > maxCost {
 		v.add(at.field("cost"), "must be 0 to %d", maxCost)
 	}
-	if req.Cost == nil {
+	if req == nil || req.Cost == nil {
 		return 1
 	}
 	return costOf(int64(cost))

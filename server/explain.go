@@ -52,8 +52,7 @@ func (d *DirectoryServer) Explain(ctx context.Context, req *pb.ExplainRequest) (
 	if req.GetKeyId() != "" {
 		return out, s.explainKey(ctx, &c, req.GetKeyId(), 0, q, out)
 	}
-	s.explainSecret(&c, q, out)
-	return out, nil
+	return out, s.explainSecret(ctx, &c, q, out)
 }
 
 func readExplain(req *pb.ExplainRequest) (Question, error) {
@@ -80,7 +79,7 @@ func readExplain(req *pb.ExplainRequest) (Question, error) {
 
 // explainSecret explains a presented secret. To who may not act everywhere, keys
 // of other tenants are as unknown as keys that do not exist.
-func (s *Service) explainSecret(c *Caller, q Question, out *pb.ExplainResponse) {
+func (s *Service) explainSecret(ctx context.Context, c *Caller, q Question, out *pb.ExplainResponse) error {
 	if !c.everywhere() {
 		q.KeyTenant = c.tenant()
 	}
@@ -93,7 +92,7 @@ func (s *Service) explainSecret(c *Caller, q Question, out *pb.ExplainResponse) 
 	if grant.Key != nil && !c.Grant.Reaches(grant.Key.TenantID) {
 		grant = access.Grant{}
 	}
-	s.explain(grant, req, out)
+	return s.explain(ctx, grant, &q, req, out)
 }
 
 // explainKey explains a key by its id, as if one of its secrets were presented.
@@ -111,15 +110,13 @@ func (s *Service) explainKey(ctx context.Context, c *Caller, keyID string, secre
 	if secret > 0 && secret < len(grant.Key.Secrets) {
 		grant.SecretIndex = secret
 	}
-	s.explain(grant, req, out)
-	return nil
+	return s.explain(ctx, grant, &q, req, out)
 }
 
-func (s *Service) explain(grant access.Grant, req access.Request, out *pb.ExplainResponse) {
+func (s *Service) explain(ctx context.Context, grant access.Grant, q *Question, req access.Request, out *pb.ExplainResponse) error {
 	now := s.now()
 	verdict, findings := access.Explain(now, grant, req)
 	answer := Answer{Verdict: verdict, Grant: grant, Freshness: s.keys.FreshnessAt(now)}
-	out.Verdict = s.verdictToProto(&answer)
 	for _, f := range findings {
 		step := &pb.ExplainStep{
 			Name: f.Name, Outcome: pb.ExplainStep_Outcome(f.Outcome), Reason: pb.Verdict_Reason(f.Reason), Decisive: f.Decisive,
@@ -130,6 +127,11 @@ func (s *Service) explain(grant access.Grant, req access.Request, out *pb.Explai
 		}
 		out.Steps = append(out.Steps, step)
 	}
+	if err := s.explainLimits(ctx, &answer, q, now, out); err != nil {
+		return err
+	}
+	out.Verdict = s.verdictToProto(&answer)
+	return nil
 }
 
 // pastFor shows a kept refusal to who may see it: the key's tenant all of it,

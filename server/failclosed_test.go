@@ -23,6 +23,7 @@ import (
 	"github.com/keystile/keystile/server"
 	"github.com/keystile/keystile/server/access"
 	"github.com/keystile/keystile/server/gateway"
+	"github.com/keystile/keystile/server/limits"
 	"github.com/keystile/keystile/server/mirror"
 	"github.com/keystile/keystile/storage"
 )
@@ -138,6 +139,7 @@ func troubled(t *testing.T, s *steps) *server.Service {
 	service, err := server.NewService(server.Options{
 		Store: nowhere{}, Keys: troubledKeys{s}, CheckAuth: server.CheckAuthNone, Random: troubledReader{s},
 		Now: func() time.Time { s.take("clock"); return time.Now() }, Logger: slog.New(slog.DiscardHandler),
+		Limits: limits.New(limits.Options{Now: time.Now}),
 	})
 	if err != nil {
 		t.Fatal(err)

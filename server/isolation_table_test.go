@@ -127,6 +127,12 @@ func keyRows() []permitted {
 	return []permitted{
 		{rpc: "KeyService.GetKey", routes: via("GET /v1/keys/{id}"), want: outcomes{whom, no, yes, gone, yes, yes},
 			request: func(r *records) proto.Message { return &pb.GetKeyRequest{Id: r.key} }},
+		{rpc: "KeyService.GetKeyLimits", routes: via("GET /v1/keys/{id}:limits"), want: outcomes{whom, no, yes, gone, yes, yes},
+			request: func(r *records) proto.Message { return &pb.GetKeyLimitsRequest{Id: r.key} }},
+		{rpc: "KeyService.ResetKeyLimits", routes: via("POST /v1/keys/{id}:resetLimits"), want: outcomes{whom, no, no, gone, yes, yes},
+			request: func(r *records) proto.Message { return &pb.ResetKeyLimitsRequest{Id: r.key} }},
+		{rpc: "KeyService.GrantKeyCredits", routes: via("POST /v1/keys/{id}:grantCredits"), want: outcomes{whom, no, no, gone, yes, yes},
+			request: func(r *records) proto.Message { return &pb.GrantKeyCreditsRequest{Id: r.key, Quota: "q", Credits: 1} }},
 		{rpc: "KeyService.ListKeys", routes: via("GET /v1/keys"), want: outcomes{whom, no, yes, gone, yes, yes},
 			request: func(r *records) proto.Message { return &pb.ListKeysRequest{TenantId: r.tenant, UserId: r.user} }},
 		{rpc: "KeyService.ListKeys", about: "its own tenant's", routes: via("GET /v1/keys"), want: outcomes{whom, no, yes, yes, yes, yes},

@@ -31,14 +31,17 @@ func needs(permission string) policy {
 // policies is the one table of who may call what, by canonical method name. A
 // method that is not in it stops the start.
 var policies = map[string]policy{
-	pb.KeyService_CheckKey_FullMethodName:   {check: true},
-	pb.KeyService_CheckKeys_FullMethodName:  {check: true},
-	pb.KeyService_ManageKey_FullMethodName:  {permission: managePermission},
-	pb.KeyService_GetKey_FullMethodName:     needs(access.PermKeysRead),
-	pb.KeyService_ListKeys_FullMethodName:   needs(access.PermKeysRead),
-	pb.KeyService_ImportKeys_FullMethodName: needs(access.PermKeysImport),
-	pb.KeyService_WhoAmI_FullMethodName:     {caller: true},
-	pb.KeyService_RevokeSelf_FullMethodName: {caller: true},
+	pb.KeyService_CheckKey_FullMethodName:        {check: true},
+	pb.KeyService_CheckKeys_FullMethodName:       {check: true},
+	pb.KeyService_ManageKey_FullMethodName:       {permission: managePermission},
+	pb.KeyService_GetKey_FullMethodName:          needs(access.PermKeysRead),
+	pb.KeyService_ListKeys_FullMethodName:        needs(access.PermKeysRead),
+	pb.KeyService_GetKeyLimits_FullMethodName:    needs(access.PermKeysRead),
+	pb.KeyService_ResetKeyLimits_FullMethodName:  needs(access.PermLimitsReset),
+	pb.KeyService_GrantKeyCredits_FullMethodName: needs(access.PermCreditsGrant),
+	pb.KeyService_ImportKeys_FullMethodName:      needs(access.PermKeysImport),
+	pb.KeyService_WhoAmI_FullMethodName:          {caller: true},
+	pb.KeyService_RevokeSelf_FullMethodName:      {caller: true},
 
 	pb.DirectoryService_CreateTenant_FullMethodName:         needs(access.PermTenantsCreate),
 	pb.DirectoryService_GetTenant_FullMethodName:            needs(access.PermTenantsRead),

@@ -14,6 +14,7 @@ import (
 
 	pb "github.com/keystile/keystile/api/keystile/v1"
 	"github.com/keystile/keystile/server/access"
+	"github.com/keystile/keystile/server/limits"
 	"github.com/keystile/keystile/server/mirror"
 	"github.com/keystile/keystile/storage"
 )
@@ -89,6 +90,15 @@ func drawAnswer(t *rapid.T) Answer {
 	}
 	if rapid.Bool().Draw(t, "warned") {
 		a.Verdict.Warnings = []access.Warning{{Kind: access.ExpiresSoon, Time: time.Unix(1, 0)}}
+	}
+	if rapid.Bool().Draw(t, "limited") {
+		span := rapid.Map(rapid.Int64Range(0, 1<<50), func(n int64) time.Duration { return time.Duration(n) })
+		a.Limit = limits.State{
+			Subject: limits.Kind(rapid.IntRange(1, 6).Draw(t, "subject")), Name: text("limit"), Quota: rapid.Bool().Draw(t, "quota"),
+			Limit: rapid.Int64().Draw(t, "of"), Remaining: rapid.Int64().Draw(t, "remaining"), Requests: rapid.Int64().Draw(t, "requests"),
+			Period: span.Draw(t, "period"), Reset: span.Draw(t, "reset"), Degraded: rapid.Bool().Draw(t, "degraded"),
+			Retry: rapid.OneOf(rapid.Just(access.Never), span).Draw(t, "retry"),
+		}
 	}
 	if rapid.Bool().Draw(t, "API") {
 		a.Grant.Target = access.Target{API: &storage.API{ID: text("API"), TenantID: text("API's tenant")}, Pattern: text("pattern")}

@@ -60,7 +60,9 @@ func keyExamples() map[string][]example {
 			`{"digest":"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08","userId":"ada","displayName":"old ci","scopes":["orders.read"],` +
 			`"labels":{"team":"shop"},"expireTime":"2030-01-01T00:00:00Z"},` +
 			`{"secret":"legacy-...","userId":"bo"}],"requestId":"7d1f0c2e","validateOnly":true}`),
-		"revokeSelf": only(`{"reason":"KEY_COMPROMISE","note":"pasted into a chat"}`),
+		"resetKeyLimits":  only(`{"requestId":"7d1f0c2e"}`),
+		"grantKeyCredits": only(`{"quota":"q","credits":"500","note":"invoice 4711","requestId":"7d1f0c2e"}`),
+		"revokeSelf":      only(`{"reason":"KEY_COMPROMISE","note":"pasted into a chat"}`),
 	}
 }
 

@@ -2099,8 +2099,9 @@ func (x *GetKeyLimitsResponse) GetLimits() []*LimitState {
 type ResetKeyLimitsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// The names of the limits; empty is all of the key's own.
-	Names         []string `protobuf:"bytes,2,rep,name=names,proto3" json:"names,omitempty"`
+	// Makes the call safe to repeat for 24 hours: at most 128 printable ASCII
+	// characters, unique for the caller's user.
+	RequestId     string `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2142,11 +2143,11 @@ func (x *ResetKeyLimitsRequest) GetId() string {
 	return ""
 }
 
-func (x *ResetKeyLimitsRequest) GetNames() []string {
+func (x *ResetKeyLimitsRequest) GetRequestId() string {
 	if x != nil {
-		return x.Names
+		return x.RequestId
 	}
-	return nil
+	return ""
 }
 
 type ResetKeyLimitsResponse struct {
@@ -2512,10 +2513,11 @@ const file_keystile_v1_key_service_proto_rawDesc = "" +
 	"\x13GetKeyLimitsRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"G\n" +
 	"\x14GetKeyLimitsResponse\x12/\n" +
-	"\x06limits\x18\x01 \x03(\v2\x17.keystile.v1.LimitStateR\x06limits\"=\n" +
+	"\x06limits\x18\x01 \x03(\v2\x17.keystile.v1.LimitStateR\x06limits\"F\n" +
 	"\x15ResetKeyLimitsRequest\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
-	"\x05names\x18\x02 \x03(\tR\x05names\"I\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x02 \x01(\tR\trequestId\"I\n" +
 	"\x16ResetKeyLimitsResponse\x12/\n" +
 	"\x06limits\x18\x01 \x03(\v2\x17.keystile.v1.LimitStateR\x06limits\"\x8b\x01\n" +
 	"\x16GrantKeyCreditsRequest\x12\x0e\n" +

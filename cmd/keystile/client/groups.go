@@ -3,18 +3,21 @@ package client
 // KeyCommands work on keys.
 type KeyCommands struct {
 	Options
-	Create     KeyCreate     `cmd:"" help:"Issue a key, and show its secret once."`
-	List       KeyList       `cmd:"" help:"List keys, newest first."`
-	Get        KeyGet        `cmd:"" help:"Show one key."`
-	Update     KeyUpdate     `cmd:"" help:"Change what a key may do, or for how long."`
-	Rotate     KeyRotate     `cmd:"" help:"Issue a new secret under the same id, and show it once."`
-	Revoke     KeyRevoke     `cmd:"" help:"End a key for good."`
-	RevokeSelf KeyRevokeSelf `cmd:"" help:"End the key that you give this command with, for good."`
-	Disable    KeyDisable    `cmd:"" help:"Switch a key off until it is enabled again."`
-	Enable     KeyEnable     `cmd:"" help:"Switch a disabled key on."`
-	Delete     KeyDelete     `cmd:"" help:"Remove a key from use."`
-	Check      KeyCheck      `cmd:"" help:"Ask whether a key may make a call, and why not."`
-	Import     KeyImport     `cmd:"" help:"Take over keys that were issued elsewhere, from a CSV or JSON-lines file."`
+	Create       KeyCreate       `cmd:"" help:"Issue a key, and show its secret once."`
+	List         KeyList         `cmd:"" help:"List keys, newest first."`
+	Get          KeyGet          `cmd:"" help:"Show one key."`
+	Update       KeyUpdate       `cmd:"" help:"Change what a key may do, or for how long."`
+	Rotate       KeyRotate       `cmd:"" help:"Issue a new secret under the same id, and show it once."`
+	Revoke       KeyRevoke       `cmd:"" help:"End a key for good."`
+	RevokeSelf   KeyRevokeSelf   `cmd:"" help:"End the key that you give this command with, for good."`
+	Limits       KeyLimits       `cmd:"" help:"Show how a key's limits stand."`
+	ResetLimits  KeyResetLimits  `cmd:"" help:"Make a key's limits whole again."`
+	GrantCredits KeyGrantCredits `cmd:"" help:"Add credits to a key's quota."`
+	Disable      KeyDisable      `cmd:"" help:"Switch a key off until it is enabled again."`
+	Enable       KeyEnable       `cmd:"" help:"Switch a disabled key on."`
+	Delete       KeyDelete       `cmd:"" help:"Remove a key from use."`
+	Check        KeyCheck        `cmd:"" help:"Ask whether a key may make a call, and why not."`
+	Import       KeyImport       `cmd:"" help:"Take over keys that were issued elsewhere, from a CSV or JSON-lines file."`
 }
 
 // TenantCommands work on tenants.

@@ -35,15 +35,17 @@ type Guard struct {
 }
 
 // name gives the write an id unless the person has.
-func (w *Writing) name(t *Terminal) error {
-	if w.RequestID != "" {
+func (w *Writing) name(t *Terminal) error { return nameWrite(t, &w.RequestID) }
+
+func nameWrite(t *Terminal, requestID *string) error {
+	if *requestID != "" {
 		return nil
 	}
 	var id [16]byte
 	if _, err := io.ReadFull(t.Random, id[:]); err != nil {
 		return unexpectedf("choosing a request id: %w", err)
 	}
-	w.RequestID = "cli-" + hex.EncodeToString(id[:])
+	*requestID = "cli-" + hex.EncodeToString(id[:])
 	return nil
 }
 
