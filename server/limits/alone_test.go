@@ -195,6 +195,7 @@ func TestNoTwoSubjectsShareACounter(t *testing.T) {
 	}
 	subjects := []limits.Subject{
 		{Kind: limits.KindKey, Tenant: "a", ID: "b"},
+		{Kind: limits.KindKey, Tenant: "z", ID: "b"},
 		{Kind: limits.KindUser, Tenant: "a", ID: "b"},
 		{Kind: limits.KindAPI, Tenant: "a", ID: "b"},
 		{Kind: limits.KindPlan, Tenant: "a", ID: "b"},

@@ -34,7 +34,9 @@ func (e *Engine) takeAsking(ctx context.Context, now time.Time, applied []Applie
 		}
 		switch c.look() {
 		case refuses:
-			return c.refused(), nil
+			if o := (Outcome{}); c.refused(&o) {
+				return o, nil
+			}
 		case removed:
 			yield()
 			continue
@@ -74,7 +76,7 @@ func (e *Engine) tryAsking(ctx context.Context, c *call) (o Outcome, done bool, 
 			continue
 		}
 		if p.got == fits {
-			p.got = p.term.take(c.m, c.cost)
+			p.got, _ = p.term.take(c.m, c.cost)
 		}
 		if p.owned = p.got == fits; !p.owned {
 			c.release(parts)
@@ -217,9 +219,13 @@ func (c *call) granted(parts []part) Outcome {
 	return o
 }
 
-// state tells how the limit of a part stands.
+// state tells how the limit of a part stands: to a cost that it refused, or when none
+// is given to one that was taken.
 func (p *part) state(c *call, refused int64) State {
-	s := p.term.state(p.subject, c.m, p.term.left(c.m), refused)
+	s := p.term.state(p.subject, c.m)
+	if refused > 0 {
+		s = p.term.refusal(p.subject, c.m, refused)
+	}
 	if p.degraded {
 		s.Degraded = true
 		s.Remaining, s.Reset, s.Retry = p.term.lease.leftAway(c.m), 0, p.retry

@@ -29,7 +29,7 @@ func (l *lease) takeAway(m moment, cost, replicas int64) (fit, time.Duration) {
 	l.divide(s.rate, s.exact, replicas)
 	s = l.split.Load()
 	if !l.away {
-		l.away, l.tat = true, m.at
+		l.away, l.owes = true, 0
 		whole := s.local.Left(0, m.at)
 		left := min(whole, max(s.pace.Left(l.est.Load(), m.at)/s.replicas, 0))
 		if l.est.Load() == 0 {
@@ -42,6 +42,7 @@ func (l *lease) takeAway(m moment, cost, replicas int64) (fit, time.Duration) {
 		return refuses, s.local.Retry(l.tat, m.at, cost)
 	}
 	l.tat = next
+	l.owes += cost
 	return fits, 0
 }
 
@@ -51,6 +52,7 @@ func (l *lease) giveBackAway(cost int64) {
 	defer l.mu.Unlock()
 	if l.away {
 		l.tat = l.split.Load().local.GiveBack(l.tat, cost)
+		l.owes -= cost
 	}
 }
 

@@ -44,6 +44,8 @@ func newCluster(t *testing.T, replicas int, delay time.Duration) *cluster {
 	t.Helper()
 	c := &cluster{t: t, pool: &memoryPool{line: line{delay: delay}}, ledger: &memoryLedger{line: line{delay: delay}}, onLoss: limits.LossLocal}
 	c.tried, c.let = map[string][]event{}, map[string][]event{}
+	// What engines do beside calls must not fall on full seconds.
+	time.Sleep(113 * time.Millisecond)
 	for range replicas {
 		c.engines, c.stops = append(c.engines, nil), append(c.stops, nil)
 	}
@@ -242,5 +244,52 @@ func TestThreeReplicasKeepToTheLimit(t *testing.T) {
 				})
 			})
 		}
+	}
+}
+
+// The worst that can happen: every replica holds all that it may, the pool is whole,
+// and then all come at once.
+func TestABurstOnTopOfWhatIsHeldKeepsToTheLimit(t *testing.T) {
+	for _, r := range []storage.RateLimit{
+		{Name: "m", Requests: 100, Period: 10 * time.Second},
+		{Name: "m", Requests: 999, Period: 5 * time.Second},
+		{Name: "m", Requests: 1000, Period: 5 * time.Second},
+		{Name: "m", Requests: 20_000, Period: 20 * time.Second},
+		{Name: "m", Requests: 20_000, Period: 20 * time.Second, Burst: 900},
+	} {
+		t.Run(fmt.Sprintf("%d in %v", r.Requests, r.Period), func(t *testing.T) {
+			inCluster(t, 3, func(t *testing.T, c *cluster) {
+				on := onKey("k", rates(r))
+				burst := r.Burst
+				if burst == 0 {
+					burst = r.Requests
+				}
+				until := time.Now().Add(10 * time.Second)
+				for i := range c.engines {
+					c.running.Go(func() {
+						c.load(until, i, "k", func(time.Time) float64 { return 0.3 * float64(r.Requests) / r.Period.Seconds() }, nil, on)
+					})
+				}
+				time.Sleep(time.Until(until))
+				held := c.pool.net(on.Subject.Key("m")) - total(c.let["k"])
+				for range burst {
+					for i := range c.engines {
+						c.running.Go(func() { _, _ = c.take(i, "k", 1, on) })
+					}
+				}
+				time.Sleep(time.Second)
+				high, most := worst(c.let["k"], r), 1.0
+				if r.Requests >= 1000 {
+					most = 1.02
+				}
+				t.Logf("%d held, and then the fullest window is %.4f", held, high)
+				if late := 0.002 * float64(r.Requests) / r.Period.Seconds() / float64(burst); high > most+late {
+					t.Errorf("the fullest window holds %.4f of the limit, at most %v", high, most)
+				}
+				if high < 0.95-3/float64(burst) {
+					t.Errorf("the fullest window holds %.4f of the limit", high)
+				}
+			})
+		})
 	}
 }

@@ -109,10 +109,11 @@ func New(o Options) *Engine {
 	return e
 }
 
-// moment reads a time. Differences of times do not follow a wall clock that is put.
-func (e *Engine) moment(now time.Time) moment {
-	return moment{at: epoch + int64(now.Sub(e.began)), wall: now.UnixMicro()}
-}
+// at reads a time for the counters. Differences of times do not follow a wall clock that
+// is put.
+func (e *Engine) at(now time.Time) int64 { return epoch + int64(now.Sub(e.began)) }
+
+func (e *Engine) moment(now time.Time) moment { return moment{at: e.at(now), wall: now.UnixMicro()} }
 
 func (e *Engine) replicas() int64 {
 	if e.count == nil {

@@ -103,7 +103,8 @@ func (l *lease) question(m moment, replicas int64) (question, bool) {
 	if s := l.split.Load(); s != nil {
 		q.rate = s.pooled
 		if l.away {
-			q.owed = max(0, s.local.Left(0, m.at)-s.local.Left(l.tat, m.at))
+			// What the rate has brought since is nobody's debt.
+			q.owed = max(0, min(l.owes, s.local.Left(0, m.at)-s.local.Left(l.tat, m.at)))
 			q.want += q.owed
 		}
 		return q, true

@@ -51,10 +51,11 @@ type lease struct {
 	// listed is true while the engine visits this lease.
 	listed bool
 
-	// away is true since the pool could not be asked, and tat what this replica let
-	// through by itself since.
+	// away is true since the pool could not be asked. tat is what is left of this
+	// replica's share since, and owes what it let through.
 	away bool
 	tat  int64
+	owes int64
 
 	quota storage.Quota
 	zone  *time.Location
@@ -181,28 +182,26 @@ func (l *lease) left(m moment) int64 {
 const soon = time.Millisecond
 
 // describe adds to a state what a lease knows of it.
-func (l *lease) describe(m moment, refused int64, s *State) {
+func (l *lease) describe(m moment, s *State) {
 	if split := l.split.Load(); split != nil {
-		est := l.est.Load()
-		s.Reset = split.pace.Reset(est, m.at)
-		if refused > 0 {
-			s.Retry = max(soon, split.pace.Retry(est, m.at, max(1, refused-l.held.Load())), time.Duration(l.pause.Load()-m.at))
-		}
+		s.Reset = split.pace.Reset(l.est.Load(), m.at)
 		return
 	}
 	s.Limit = max(s.Limit, l.allowance.Load())
-	end := l.end.Load()
-	if end == math.MaxInt64 || end == 0 {
-		if refused > 0 {
-			s.Retry = access.Never
-		}
-		return
+	if end := l.end.Load(); end != 0 && end != math.MaxInt64 {
+		s.Reset = max(0, time.Duration(end-m.wall)*time.Microsecond)
 	}
-	s.Reset = max(0, time.Duration(end-m.wall)*time.Microsecond)
-	if refused > 0 {
-		s.Retry = s.Reset
-		if refused > s.Limit {
-			s.Retry = access.Never
-		}
+}
+
+// retry is the time until a cost that was refused may fit. A quota that never begins
+// anew, or never has so much, is told so.
+func (l *lease) retry(m moment, cost int64, s *State) time.Duration {
+	if split := l.split.Load(); split != nil {
+		lacking := split.pace.Retry(l.est.Load(), m.at, max(1, cost-l.held.Load()))
+		return max(soon, lacking, time.Duration(l.pause.Load()-m.at))
 	}
+	if s.Reset == 0 || cost > s.Limit {
+		return access.Never
+	}
+	return s.Reset
 }

@@ -15,7 +15,7 @@ func (e *Engine) glance(ctx context.Context, c *call, now time.Time, applied []A
 	for _, t := range c.terms[:c.n] {
 		for i := range t.list {
 			l := &t.list[i]
-			o.see(l, l.state(t.subject, c.m, l.left(c.m), 0))
+			o.see(l, l.state(t.subject, c.m))
 		}
 	}
 	return o, nil
@@ -83,7 +83,7 @@ func (e *Engine) Look(ctx context.Context, now time.Time, applied []Applied) ([]
 				questions[side] = append(questions[side], l.lease.inquiry(c.m, replicas))
 				places[side] = append(places[side], len(states))
 			}
-			states = append(states, l.state(t.subject, c.m, l.left(c.m), 0))
+			states = append(states, l.state(t.subject, c.m))
 		}
 	}
 	for i, asked := range questions {

@@ -114,6 +114,32 @@ func TestAQuotaBeginsAnewWithItsPeriod(t *testing.T) {
 	}
 }
 
+// What is held when a period ends is not spent in the next one.
+func TestWhatIsHeldEndsWithItsPeriod(t *testing.T) {
+	inCluster(t, 3, func(t *testing.T, c *cluster) {
+		on := onKey("k", quotas(storage.Quota{Name: "q", Limit: 5000, Period: storage.QuotaHour}))
+		next := time.Now().Truncate(time.Hour).Add(time.Hour)
+		time.Sleep(time.Until(next) - 5*time.Second)
+		until := next.Add(20 * time.Second)
+		for i := range c.engines {
+			c.running.Go(func() { c.load(until, i, "k", func(time.Time) float64 { return 200 }, nil, on) })
+		}
+		time.Sleep(time.Until(until) + 10*time.Second)
+		before, after := int64(0), int64(0)
+		for _, e := range c.let["k"] {
+			if e.at < next.UnixNano() {
+				before++
+			} else {
+				after++
+			}
+		}
+		// A call that was asked for just before the end is let through just after it.
+		if after > 5003 || after < 4997 || before < 2500 {
+			t.Errorf("%d let through before the end of the period, %d of 5000 after it", before, after)
+		}
+	})
+}
+
 // Without the ledger what is held is spent, and then nothing: a quota is never let
 // through unseen.
 func TestAQuotaDoesNotFallOpen(t *testing.T) {

@@ -9,12 +9,13 @@ import (
 
 // is tells whether two subjects are the same, by all that they are known by.
 func (s *Subject) is(other *Subject) bool {
-	return s.Kind == other.Kind && s.ID == other.ID && s.Tenant == other.Tenant && sameRoute(s.Route, other.Route)
+	return s.Kind == other.Kind && s.ID == other.ID && s.Tenant == other.Tenant &&
+		(s.Route == other.Route || sameRoute(s.Route, other.Route))
 }
 
 func sameRoute(a, b *storage.Route) bool {
 	if a == nil || b == nil {
-		return a == b
+		return false
 	}
 	return a.Path == b.Path && slices.Equal(a.Methods, b.Methods) && slices.Equal(a.Hosts, b.Hosts)
 }

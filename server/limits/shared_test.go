@@ -123,6 +123,81 @@ func TestARefusalIsRemembered(t *testing.T) {
 	})
 }
 
+// So is that there is less left than a call costs.
+func TestARefusalOfSeveralIsRemembered(t *testing.T) {
+	inCluster(t, 1, func(t *testing.T, c *cluster) {
+		on := onKey("k", rates(rate("m", 3, time.Hour)))
+		c.must(0, 2, on)
+		calls := c.pool.calls
+		for range 10_000 {
+			if o := c.must(0, 2, on); o.Allowed || o.Limit.Remaining != 1 {
+				t.Fatalf("%+v", o)
+			}
+			time.Sleep(time.Millisecond)
+		}
+		if n := c.pool.calls - calls; n > 11 {
+			t.Errorf("%d round trips for 10,000 refusals in 10 seconds", n)
+		}
+		if !c.must(0, 1, on).Allowed {
+			t.Error("what is left can't be had")
+		}
+	})
+}
+
+// A limit that is spent all the time is not asked for all the time.
+func TestASpentLimitIsNotAskedForAllTheTime(t *testing.T) {
+	inCluster(t, 1, func(t *testing.T, c *cluster) {
+		on := onKey("k", rates(rate("m", 3000, time.Minute)))
+		until := time.Now().Add(2 * time.Minute)
+		c.load(until, 0, "k", func(time.Time) float64 { return 150 }, nil, on)
+		if let := total(c.let["k"]); let < 8500 || int64(c.pool.calls) > let/8 {
+			t.Errorf("%d round trips for %d let through", c.pool.calls, let)
+		}
+	})
+}
+
+// What one limit granted and another refused is not kept where nothing may be held.
+func TestASingleTokenIsNotKept(t *testing.T) {
+	inCluster(t, 1, func(t *testing.T, c *cluster) {
+		exact := storage.RateLimit{Name: "exact", Requests: 100, Period: time.Hour, Exact: true}
+		on := onKey("k", rates(exact, rate("narrow", 1, time.Hour)))
+		c.must(0, 1, on)
+		time.Sleep(3 * time.Second)
+		if c.must(0, 1, on).Allowed {
+			t.Fatal("it is not spent")
+		}
+		time.Sleep(300 * time.Millisecond)
+		if n := c.pool.net(on.Subject.Key("exact")); n != 1 {
+			t.Errorf("%d are taken of the pool, want 1", n)
+		}
+	})
+}
+
+// Whoever has spent all does not begin anew because the pool goes away.
+func TestAShareOfWhatIsSpentIsSpent(t *testing.T) {
+	inCluster(t, 2, func(t *testing.T, c *cluster) {
+		on := onKey("k", rates(rate("m", 20, time.Hour)))
+		c.must(0, 16, on)
+		c.pool.set(func(l *line) { l.down = true })
+		let := 0
+		for range 20 {
+			if c.must(0, 1, on).Allowed {
+				let++
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		if let != 2 {
+			t.Errorf("%d let through, want half of the 4 that were left", let)
+		}
+		c.pool.set(func(l *line) { l.down = false })
+		time.Sleep(10 * time.Second)
+		c.must(0, 1, on)
+		if n := c.pool.net(on.Subject.Key("m")); n != 19 {
+			t.Errorf("the pool gave %d, want 19: what was let through without it is owed", n)
+		}
+	})
+}
+
 // A call that one limit refuses spends none, wherever the others are counted.
 func TestAllOrNothingAcrossReplicas(t *testing.T) {
 	inCluster(t, 2, func(t *testing.T, c *cluster) {

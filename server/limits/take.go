@@ -21,22 +21,31 @@ type call struct {
 //
 // An error, which is ErrUndecided or ctx's own, means that nothing was decided and
 // nothing spent.
-func (e *Engine) Take(ctx context.Context, now time.Time, applied []Applied, cost int64) (Outcome, error) {
-	c := call{cost: cost}
-	if err := e.open(&c, now, applied); err != nil {
+func (e *Engine) Take(ctx context.Context, now time.Time, applied []Applied, cost int64) (o Outcome, err error) {
+	var c call
+	c.cost = cost
+	if err = e.open(&c, now, applied); err != nil {
 		return Outcome{}, err
 	}
-	if c.n == 0 {
-		return Outcome{Allowed: true}, nil
-	}
-	if cost == 0 {
+	switch {
+	case c.n == 0:
+		o.Allowed = true
+		return o, nil
+	case cost == 0:
 		return e.glance(ctx, &c, now, applied)
 	}
-	switch c.look() {
-	case refuses:
-		return c.refused(), nil
+	got := fits
+	if c.n > 1 || len(c.terms[0].list) > 1 {
+		got = c.look() // a lone limit tells when it is taken from
+	}
+	if got == fits {
+		got = c.take(&o)
+	}
+	switch got {
 	case fits:
-		if o, got := c.take(); got == fits {
+		return o, nil
+	case refuses:
+		if c.refused(&o) {
 			return o, nil
 		}
 	case short, removed:
@@ -49,7 +58,7 @@ func (e *Engine) open(c *call, now time.Time, applied []Applied) error {
 	if c.cost < 0 {
 		return undecided(errCost)
 	}
-	c.m, c.n = e.moment(now), 0
+	c.n = 0
 	for i := range applied {
 		a := &applied[i]
 		if a.Limits == nil || a.Limits.Empty() {
@@ -64,6 +73,16 @@ func (e *Engine) open(c *call, now time.Time, applied []Applied) error {
 		}
 		c.terms[c.n] = t
 		c.n++
+	}
+	if c.n == 0 {
+		return nil
+	}
+	c.m.at = e.at(now)
+	for _, t := range c.terms[:c.n] {
+		if len(t.quotas) > 0 {
+			c.m.wall = now.UnixMicro()
+			break
+		}
 	}
 	return nil
 }
@@ -89,7 +108,7 @@ func (c *call) look() fit {
 
 // take takes from all limits. When one has too little after all, because another call
 // was faster, what was taken is given back.
-func (c *call) take() (Outcome, fit) {
+func (c *call) take(o *Outcome) fit {
 	var (
 		tightest *term
 		subject  Kind
@@ -98,16 +117,19 @@ func (c *call) take() (Outcome, fit) {
 	for ti, t := range c.terms[:c.n] {
 		for i := range t.list {
 			l := &t.list[i]
-			if got := l.take(c.m, c.cost); got != fits {
+			got, left := l.take(c.m, c.cost)
+			if got != fits {
 				c.giveBack(ti, i)
-				return Outcome{}, got
+				return got
 			}
-			if left := l.left(c.m); tightest == nil || left < least {
+			if tightest == nil || left < least {
 				tightest, subject, least = l, t.subject, left
 			}
 		}
 	}
-	return Outcome{Allowed: true, Limit: tightest.state(subject, c.m, least, 0)}, fits
+	o.Allowed = true
+	tightest.describe(&o.Limit, subject, c.m, least)
+	return fits
 }
 
 // giveBack gives back what was taken from the limits before one.
@@ -124,21 +146,22 @@ func (c *call) giveBack(terms, limit int) {
 }
 
 // refused tells which limit refuses, by what is in memory: of several the one that
-// will the longest.
-func (c *call) refused() Outcome {
-	var o Outcome
+// will the longest. It is false when by now none does.
+func (c *call) refused(o *Outcome) bool {
+	found := false
 	for _, t := range c.terms[:c.n] {
 		for i := range t.list {
 			l := &t.list[i]
 			if l.look(c.m, c.cost) != refuses {
 				continue
 			}
-			if s := l.state(t.subject, c.m, l.left(c.m), c.cost); o.Limit.Subject == NoKind || s.Retry > o.Limit.Retry {
-				o.Limit = s
+			s := l.refusal(t.subject, c.m, c.cost)
+			if !found || s.Retry > o.Limit.Retry {
+				o.Limit, found = s, true
 			}
 		}
 	}
-	return o
+	return found
 }
 
 func undecided(why error) error { return fmt.Errorf("%w: %w", ErrUndecided, why) }

@@ -57,7 +57,7 @@ const (
 // moment is when a check is made.
 type moment struct {
 	// at is in nanoseconds by a clock that never goes back, wall in microseconds since
-	// the Unix epoch.
+	// the Unix epoch. A call without quotas has no wall.
 	at, wall int64
 }
 
@@ -81,22 +81,25 @@ func (t *term) look(m moment, cost int64) fit {
 	return refuses
 }
 
-// take takes a cost from what is in memory.
-func (t *term) take(m moment, cost int64) fit {
+// take takes a cost from what is in memory, and tells what is left.
+func (t *term) take(m moment, cost int64) (got fit, left int64) {
 	if t.lease != nil {
-		return t.lease.take(m, cost)
+		if got = t.lease.take(m, cost); got == fits {
+			left = t.lease.left(m)
+		}
+		return got, left
 	}
 	for {
 		tat := t.cell.tat.Load()
 		if tat == gone {
-			return removed
+			return removed, 0
 		}
 		next, ok := t.pace.Take(tat, m.at, cost)
 		if !ok {
-			return refuses
+			return refuses, 0
 		}
 		if t.cell.tat.CompareAndSwap(tat, next) {
-			return fits
+			return fits, t.pace.Left(next, m.at)
 		}
 	}
 }
@@ -127,23 +130,31 @@ func (t *term) left(m moment) int64 {
 // tat is the state of a cell; that of one which is gone is whole.
 func (t *term) tat() int64 { return max(0, t.cell.tat.Load()) }
 
-// state tells how the limit stands, for a cost that it refused or, when none is
-// given, for what is left.
-func (t *term) state(subject Kind, m moment, left, refused int64) State {
-	s := State{
-		Subject: subject, Name: t.name, Quota: t.quota, Limit: t.burst, Remaining: left,
-		Requests: t.requests, Period: t.period,
-	}
-	if refused > 0 {
-		s.Remaining = max(0, min(left, refused-1))
-	}
+// describe tells how the limit stands, with so much left.
+func (t *term) describe(s *State, subject Kind, m moment, left int64) {
+	s.Subject, s.Name, s.Quota = subject, t.name, t.quota
+	s.Limit, s.Remaining, s.Requests, s.Period = t.burst, left, t.requests, t.period
 	if t.lease != nil {
-		t.lease.describe(m, refused, &s)
-		return s
+		t.lease.describe(m, s)
+		return
 	}
 	s.Reset = t.pace.Reset(t.tat(), m.at)
-	if refused > 0 {
-		s.Retry = t.pace.Retry(t.tat(), m.at, refused)
+}
+
+// state tells how the limit stands, by what is in memory.
+func (t *term) state(subject Kind, m moment) (s State) {
+	t.describe(&s, subject, m, t.left(m))
+	return s
+}
+
+// refusal tells how the limit stands to a cost that it has refused.
+func (t *term) refusal(subject Kind, m moment, cost int64) State {
+	s := t.state(subject, m)
+	s.Remaining = max(0, min(s.Remaining, cost-1))
+	if t.lease != nil {
+		s.Retry = t.lease.retry(m, cost, &s)
+	} else {
+		s.Retry = t.pace.Retry(t.tat(), m.at, cost)
 	}
 	return s
 }
