@@ -31,7 +31,7 @@ func (s *Service) askFor(ctx context.Context, c *Caller, door string, call *gate
 	}
 	s.metrics.check(door, answer.Verdict.Reason)
 	return gateway.Reply{
-		Verdict: answer.Verdict, Grant: &answer.Grant, DecisionID: answer.DecisionID,
+		Verdict: answer.Verdict, Grant: &answer.Grant, DecisionID: answer.DecisionID, Limit: answer.Limit,
 		Documentation: s.documentation(answer.Verdict.Reason),
 	}, nil
 }

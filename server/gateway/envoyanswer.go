@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	"google.golang.org/grpc/codes"
@@ -97,6 +96,9 @@ func (d *draft) allowed(call *Call, r *Reply, identity *[6]Header, names *Names,
 	for _, h := range r.lifecycle() {
 		d.overwrite(responseHeadersToAdd, strings.ToLower(h.Name), h.Value)
 	}
+	for _, h := range r.limitHeaders() {
+		d.overwrite(responseHeadersToAdd, strings.ToLower(h.Name), h.Value)
+	}
 }
 
 // forged names the client's headers that an upstream could take for identity
@@ -146,9 +148,11 @@ func (d *draft) denied(r *Reply, p *rest.Problem, body []byte, status int, names
 	if status == http.StatusUnauthorized {
 		d.overwrite(headers, "www-authenticate", p.Challenge())
 	}
-	if r.RetryAfter > 0 {
-		seconds := max(1, int64((r.RetryAfter+time.Second-1)/time.Second))
-		d.overwrite(headers, "retry-after", strconv.FormatInt(seconds, 10))
+	if retry := r.retryAfter(); retry > 0 {
+		d.overwrite(headers, "retry-after", strconv.FormatInt(wholeSeconds(retry), 10))
+	}
+	for _, h := range r.limitHeaders() {
+		d.overwrite(headers, strings.ToLower(h.Name), h.Value)
 	}
 	d.text(3, string(body))
 }

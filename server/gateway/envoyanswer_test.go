@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/keystile/keystile/server/access"
+	"github.com/keystile/keystile/server/limits"
 )
 
 // An answer means what the message means that is made the plain way; where that can't
@@ -26,7 +27,10 @@ func FuzzAnswerEnvoy(f *testing.F) {
 	f.Fuzz(func(t *testing.T, reason, without, carriers uint8, decision, user, roles, cookies, forged string, retry int) {
 		r := good()
 		r.Verdict.Reason, r.DecisionID = access.Reason(reason), decision
-		r.RetryAfter = time.Duration(retry) * time.Millisecond
+		r.Limit.Retry = time.Duration(retry) * time.Millisecond
+		if retry%2 != 0 {
+			r.Limit = limits.State{Subject: limits.KindKey, Name: "m", Quota: retry%3 == 0, Limit: 10, Remaining: 7, Requests: 5, Period: time.Minute, Retry: r.Limit.Retry}
+		}
 		r.Grant.Key.UserID, r.Grant.User.Roles = user, strings.Split(roles, ",")
 		ofKey := access.Reason(reason) >= access.KeyRevoked && access.Reason(reason) <= access.KeyExpired
 		for bit, leave := range []func(){

@@ -53,6 +53,9 @@ func okOf(call *Call, r *Reply, names *Names, o *Options) *authv3.OkHttpResponse
 	for _, h := range r.lifecycle() {
 		out.ResponseHeadersToAdd = append(out.ResponseHeadersToAdd, overwrite(strings.ToLower(h.Name), h.Value))
 	}
+	for _, h := range r.limitHeaders() {
+		out.ResponseHeadersToAdd = append(out.ResponseHeadersToAdd, overwrite(strings.ToLower(h.Name), h.Value))
+	}
 	return out
 }
 
@@ -118,9 +121,12 @@ func deniedOf(r *Reply, names *Names) *authv3.DeniedHttpResponse {
 	if status == http.StatusUnauthorized {
 		out.Headers = append(out.Headers, overwrite("www-authenticate", p.Challenge()))
 	}
-	if r.RetryAfter > 0 {
-		seconds := max(1, int64((r.RetryAfter+time.Second-1)/time.Second))
+	if r.Limit.Retry > 0 {
+		seconds := max(1, int64((r.Limit.Retry+time.Second-1)/time.Second))
 		out.Headers = append(out.Headers, overwrite("retry-after", strconv.FormatInt(seconds, 10)))
+	}
+	for _, h := range r.limitHeaders() {
+		out.Headers = append(out.Headers, overwrite(strings.ToLower(h.Name), h.Value))
 	}
 	return out
 }

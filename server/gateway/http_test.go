@@ -130,7 +130,7 @@ func TestWriteHTTPRefused(t *testing.T) {
 			continue
 		}
 		r := good()
-		r.Verdict, r.RetryAfter = access.Verdict{Reason: e.Reason}, 1500*time.Millisecond
+		r.Verdict, r.Limit.Retry = access.Verdict{Reason: e.Reason}, 1500*time.Millisecond
 		w := written(&Call{}, r, &names)
 		var body struct{ Reason, Remedy, Detail, Type, DecisionID string }
 		if err := json.Unmarshal(w.Body.Bytes(), &body); err != nil || w.Code != e.HTTPStatus || body.Reason != e.Name || body.DecisionID != "dec_1" || body.Remedy == "" || body.Type == "" {

@@ -42,6 +42,7 @@ func AnswerHTTP(a *HTTPAnswer, call *Call, r *Reply, names *Names) {
 	}
 	a.add("Cache-Control", "no-store")
 	a.Headers = append(a.Headers, r.lifecycle()...)
+	a.Headers = append(a.Headers, r.limitHeaders()...)
 	a.Status = http.StatusOK
 }
 
@@ -53,6 +54,7 @@ func (a *HTTPAnswer) refuse(call *Call, r *Reply, names *Names) {
 	p := r.problem(status)
 	a.add(HeaderReason, p.Reason)
 	a.add(names.canonical[decisionName], r.DecisionID)
+	a.Headers = append(a.Headers, r.limitHeaders()...)
 	a.Body, a.Status = p.Answer(a.add)
 }
 

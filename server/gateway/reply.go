@@ -3,9 +3,9 @@ package gateway
 import (
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/keystile/keystile/server/access"
+	"github.com/keystile/keystile/server/limits"
 	"github.com/keystile/keystile/server/plainhttp"
 	"github.com/keystile/keystile/server/rest"
 )
@@ -17,8 +17,9 @@ type Reply struct {
 	DecisionID string
 	// Documentation links to the reason's cause and cure.
 	Documentation string
-	// RetryAfter, when positive, says when a refused call may be tried again.
-	RetryAfter time.Duration
+	// Limit is the limit that refused, or else the tightest of those that apply; its
+	// Subject is zero when none does.
+	Limit limits.State
 }
 
 // status is the HTTP status that the reason's row in the table gives.
@@ -75,7 +76,7 @@ func (r *Reply) problem(status int) rest.Problem {
 	entry := r.Verdict.Reason.Entry()
 	p := rest.Problem{
 		Type: r.Documentation, Status: status, Reason: entry.Name, Detail: entry.Message, Remedy: entry.Remedy,
-		DecisionID: r.DecisionID, RetryAfter: r.RetryAfter,
+		DecisionID: r.DecisionID, RetryAfter: r.retryAfter(),
 		InvalidToken: r.Verdict.Reason != access.KeyMissing,
 	}
 	if r.Grant != nil {
