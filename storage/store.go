@@ -18,6 +18,7 @@ type Store interface {
 	Usage
 	Decisions
 	Replicas
+	RateStates
 
 	// Write runs change in one transaction and commits it together with the
 	// audit events and the change-log row that the writes call for. When change

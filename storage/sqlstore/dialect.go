@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"time"
 
 	"github.com/pressly/goose/v3"
 
@@ -20,6 +21,8 @@ type dialect struct {
 	forUpdate string
 	// blob is the type of bytes in a CAST.
 	blob string
+	// least and greatest are functions of several numbers.
+	least, greatest string
 	// clock is the SQL of the store's clock, in microseconds. Empty: the store
 	// is in this process, and its clock is the process's.
 	clock string
@@ -32,6 +35,8 @@ type dialect struct {
 	// ones. They end with it, so that a pooler between us and the server hands
 	// nobody else a connection with our settings.
 	limits, bulkLimits string
+	// lockTimeout is how long a statement on counters waits for a lock at the most.
+	lockTimeout time.Duration
 	// meaning gives the storage error that a driver's error amounts to, by its
 	// code; nil when it has none.
 	meaning func(error) error

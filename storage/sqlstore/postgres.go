@@ -27,6 +27,9 @@ type PostgresConfig struct {
 	// MaxUsageConnections bounds the pool that takes in uses of keys and
 	// decisions, and that neither of the others waits for. Zero is 2.
 	MaxUsageConnections int
+	// MaxCounterConnections bounds the pool for what replicas share of limits, which
+	// waits for none of the others. Zero is 4.
+	MaxCounterConnections int
 	// ConnectTimeout bounds making a connection, handshake included. Zero is
 	// the URL's connect_timeout, or 5 seconds.
 	ConnectTimeout time.Duration
@@ -46,8 +49,8 @@ func OpenPostgres(_ context.Context, c PostgresConfig) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.MaxConnections < 0 || c.MaxSyncConnections < 0 || c.MaxUsageConnections < 0 || c.ConnectTimeout < 0 ||
-		c.StatementTimeout < 0 || c.LockTimeout < 0 || c.IdleInTransactionTimeout < 0 {
+	if c.MaxConnections < 0 || c.MaxSyncConnections < 0 || c.MaxUsageConnections < 0 || c.MaxCounterConnections < 0 ||
+		c.ConnectTimeout < 0 || c.StatementTimeout < 0 || c.LockTimeout < 0 || c.IdleInTransactionTimeout < 0 {
 		return nil, fmt.Errorf("%w: Postgres limits must not be negative", storage.ErrInvalid)
 	}
 	cfg, err := parsePostgresURL(c.URL)
@@ -79,13 +82,14 @@ func OpenPostgres(_ context.Context, c PostgresConfig) (*Store, error) {
 	}
 	admin := pool(orDefault(c.MaxConnections, 8))
 	return &Store{
-		dialect: postgresDialect(&c, opts),
-		opts:    opts,
-		target:  describe(&cfg),
-		writer:  admin,
-		reader:  admin,
-		sync:    pool(orDefault(c.MaxSyncConnections, 2)),
-		usage:   pool(orDefault(c.MaxUsageConnections, 2)),
+		dialect:  postgresDialect(&c, opts),
+		opts:     opts,
+		target:   describe(&cfg),
+		writer:   admin,
+		reader:   admin,
+		sync:     pool(orDefault(c.MaxSyncConnections, 2)),
+		usage:    pool(orDefault(c.MaxUsageConnections, 2)),
+		counters: pool(orDefault(c.MaxCounterConnections, 4)),
 		// goose holds one connection and its lock uses another.
 		migrator: func() *sqlx.DB { return pool(3) },
 		release:  func() error { return nil },
@@ -101,12 +105,15 @@ func postgresDialect(c *PostgresConfig, opts Options) *dialect {
 	return &dialect{
 		forUpdate:    " FOR UPDATE",
 		blob:         "bytea",
+		least:        "LEAST",
+		greatest:     "GREATEST",
 		clock:        "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)",
 		hasTable:     "SELECT count(*) FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = $1",
 		readOptions:  &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
 		writeOptions: &sql.TxOptions{Isolation: sql.LevelReadCommitted},
 		limits:       transactionLimits(statement, lock, idle),
 		bulkLimits:   transactionLimits(opts.BulkTimeout, lock, max(idle, time.Minute)),
+		lockTimeout:  lock,
 		meaning:      postgresMeaning,
 		lost:         postgresLost,
 		undone:       postgresUndone,

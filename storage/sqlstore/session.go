@@ -13,11 +13,12 @@ import (
 	"github.com/keystile/keystile/storage"
 )
 
-// session runs statements in one transaction. Values are judged before they go
-// out, and errors have their meaning when they come back.
+// session runs statements in one transaction, or on one connection where each is a
+// transaction by itself. Values are judged before they go out, and errors have their
+// meaning when they come back.
 type session struct {
 	ctx     context.Context //nolint:containedctx // a session lives inside one call
-	tx      *sqlx.Tx
+	tx      statements
 	dialect *dialect
 	// broken is why this transaction must not be committed.
 	broken error
@@ -26,6 +27,13 @@ type session struct {
 	spoilt map[storage.ChangeRef]bool
 	// known are texts that were read before; nil where nothing is remembered.
 	known *remembered
+}
+
+// statements are what transactions and connections have in common.
+type statements interface {
+	sqlx.QueryerContext
+	sqlx.ExecerContext
+	GetContext(ctx context.Context, dest any, query string, args ...any) error
 }
 
 // note remembers a record that was read spoilt.

@@ -77,7 +77,7 @@ func OpenSQLite(ctx context.Context, c SQLiteConfig) (*Store, error) {
 			return nil, errors.Join(err, s.Close())
 		}
 	}
-	s.usage = s.writer
+	s.usage, s.counters = s.writer, s.writer
 	s.migrator = func() *sqlx.DB { return nil }
 	if err := s.Ping(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -127,6 +127,8 @@ func ownFile(path string) error {
 func sqliteDialect() *dialect {
 	return &dialect{
 		blob:         "BLOB",
+		least:        "min",
+		greatest:     "max",
 		hasTable:     "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = $1",
 		readOptions:  &sql.TxOptions{ReadOnly: true},
 		writeOptions: &sql.TxOptions{},

@@ -19,9 +19,9 @@ type Store struct {
 	dialect *dialect
 	opts    Options
 	target  string
-	// writer and reader serve administration, sync the change log, and usage
-	// takes in uses and decisions, so that none can starve another.
-	writer, reader, sync, usage *sqlx.DB
+	// writer and reader serve administration, sync the change log, usage takes in uses
+	// and decisions, and counters are taken from, so that none can starve another.
+	writer, reader, sync, usage, counters *sqlx.DB
 	// migrator opens a pool for Migrate to use and close; nil means writer.
 	migrator func() *sqlx.DB
 	// release gives back what holds the data file.
@@ -59,7 +59,7 @@ func (s *Store) Close() error {
 	}
 	var errs []error
 	seen := map[*sqlx.DB]bool{nil: true}
-	for _, pool := range []*sqlx.DB{s.reader, s.sync, s.usage, s.writer} {
+	for _, pool := range []*sqlx.DB{s.reader, s.sync, s.usage, s.counters, s.writer} {
 		if !seen[pool] {
 			seen[pool] = true
 			errs = append(errs, pool.Close())
