@@ -73,3 +73,9 @@ type QuotaUnspent struct {
 	ID            CounterID
 	Period, Units int64
 }
+
+// QuotaReset names a period of a quota of which is forgotten what was taken.
+type QuotaReset struct {
+	ID     CounterID
+	Period int64
+}

@@ -19,6 +19,7 @@ type Store interface {
 	Decisions
 	Replicas
 	RateStates
+	QuotaLedger
 
 	// Write runs change in one transaction and commits it together with the
 	// audit events and the change-log row that the writes call for. When change
@@ -28,9 +29,9 @@ type Store interface {
 	// change wrote no record.
 	//
 	// Locks are taken in one order everywhere: records (tenant "system", other
-	// tenants, user, role, plan, API, subscription, key), then the heads of the audit
-	// chains by tenant id, then the change log's counter. What doesn't keep to it
-	// may be run again.
+	// tenants, user, role, plan, API, subscription, key), then the counters of quotas by
+	// id, then the heads of the audit chains by tenant id, then the change log's counter.
+	// What doesn't keep to it may be run again.
 	Write(ctx context.Context, change func(tx Tx) error) (revision int64, err error)
 
 	// Ping asks whether the store can be reached.
@@ -228,6 +229,17 @@ type Tx interface {
 	// UpdateKey writes every field of the key of that id. Secrets that are no
 	// longer among k.Secrets are forgotten, new ones are added.
 	UpdateKey(k *Key) error
+
+	// GrantCredits adds credits to a period of a quota, begins that period if it has to,
+	// and tells how it stands then. The draw's Least, Want and Share are not looked at.
+	// ErrInvalid when there are no credits, or too many; ErrConflict when the period is
+	// not one that the store agrees to. A counter that it has locked keeps every replica
+	// waiting that takes from it, so it comes after all records.
+	GrantCredits(to QuotaDraw, credits int64) (QuotaDrawn, error)
+	// ResetQuotas forgets what was taken of periods; of one that is no longer kept, or
+	// not yet, nothing was. What replicas hold of them may then be spent as well. It too
+	// comes after all records.
+	ResetQuotas(resets []QuotaReset) error
 
 	// Audit appends an event to its tenant's chain at commit. Time is cut to
 	// microseconds. Events of one tenant keep the order of these calls.

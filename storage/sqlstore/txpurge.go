@@ -45,6 +45,7 @@ func purgedKinds() []purged {
 			bare: none("users", "tenant_id = tenants.id") + none("roles", "tenant_id = tenants.id") +
 				none("plans", "tenant_id = tenants.id") + none("apis", "tenant_id = tenants.id") +
 				none("subscriptions", "tenant_id = tenants.id"),
+			with: [][2]string{{"quota_counters", "owner"}},
 		},
 		{
 			kind: storage.ChangeUser, table: "users", key: pair, which: ofGoneTenant + " OR (" + pair + ") IN (" + goneUsers + ")",

@@ -22,9 +22,10 @@ const (
 // Write runs change in one transaction.
 //
 // Locks are taken in one order: records (tenant system, other tenants, user,
-// role, plan, API, subscription, key), the heads of the audit chains by tenant id,
-// the change log's counter. change is asked to keep the first part; what breaks it
-// may be run again, since the database ends a deadlock by refusing one side.
+// role, plan, API, subscription, key), the counters of quotas by id, the heads of the
+// audit chains by tenant id, the change log's counter. change is asked to keep the
+// first parts; what breaks them may be run again, since the database ends a deadlock
+// by refusing one side.
 func (s *Store) Write(ctx context.Context, change func(storage.Tx) error) (int64, error) {
 	return s.write(ctx, "write", s.opts.OperationTimeout, s.dialect.limits, func(t *tx) error { return change(t) })
 }
