@@ -2,7 +2,6 @@ package limits
 
 import (
 	"math"
-	"runtime"
 	"slices"
 	"time"
 
@@ -135,5 +134,17 @@ func (e *Engine) newLease(a *Applied, name string, from *side) *lease {
 	return &lease{key: a.Subject.Key(name), side: from}
 }
 
-// yield lets others run while a counter is between two owners.
-func yield() { runtime.Gosched() }
+// settle finds the counters that apply under the lock of whoever removes some: those
+// that are found are in use, and the others are made anew.
+func (e *Engine) settle(applied []Applied) error {
+	for i := range applied {
+		a := &applied[i]
+		if a.Limits == nil || a.Limits.Empty() {
+			continue
+		}
+		if _, err := e.admit(e.table.hash(&a.Subject), a); err != nil {
+			return undecided(err)
+		}
+	}
+	return nil
+}

@@ -29,6 +29,9 @@ func (e *Engine) takeAsking(ctx context.Context, now time.Time, applied []Applie
 		if err := ctx.Err(); err != nil {
 			return Outcome{}, err //nolint:wrapcheck // it is the caller's own
 		}
+		if err := e.settle(applied); err != nil {
+			return Outcome{}, err
+		}
 		if err := e.open(&c, now, applied); err != nil {
 			return Outcome{}, err
 		}
@@ -38,7 +41,6 @@ func (e *Engine) takeAsking(ctx context.Context, now time.Time, applied []Applie
 				return o, nil
 			}
 		case removed:
-			yield()
 			continue
 		case fits, short:
 		}
@@ -149,8 +151,9 @@ func (e *Engine) await(ctx context.Context, c *call, parts []part) error {
 			p.got = p.waiter.got
 			p.owned = p.waiter.err == nil && p.got == fits
 		case <-ctx.Done():
-			c.release(parts)
+			// In this order: what was released is not the call's to abandon.
 			c.abandon(parts)
+			c.release(parts)
 			return ctx.Err() //nolint:wrapcheck // it is the caller's own
 		}
 		if p.waiter.err != nil && !p.term.quota {

@@ -134,8 +134,7 @@ func (l *lease) heard(s *State, a answer) {
 }
 
 // Reset makes every rate limit whole again, here and where replicas share. Other
-// replicas notice within a second. Quotas stay as they are; what is remembered of them
-// is forgotten, so that credits that were granted are found.
+// replicas notice within a second. Quotas stay as they are.
 func (e *Engine) Reset(ctx context.Context, now time.Time, applied []Applied) error {
 	c := call{}
 	if err := e.open(&c, now, applied); err != nil {
@@ -158,22 +157,24 @@ func (e *Engine) Reset(ctx context.Context, now time.Time, applied []Applied) er
 			return undecided(err)
 		}
 	}
-	e.forget(&c)
+	c.forget(true)
 	return nil
 }
 
-// Forget forgets what is remembered of the limits that apply, so that the next call
-// asks. It is for whoever has granted credits.
+// Forget forgets what is remembered of refusals by the limits that apply, so that the
+// next call asks. It is for whoever has granted credits.
 func (e *Engine) Forget(now time.Time, applied []Applied) error {
 	c := call{}
 	if err := e.open(&c, now, applied); err != nil {
 		return err
 	}
-	e.forget(&c)
+	c.forget(false)
 	return nil
 }
 
-func (e *Engine) forget(c *call) {
+// forget forgets refusals and, after a reset, what is held of rate limits: the pool is
+// whole, so that it would come on top.
+func (c *call) forget(reset bool) {
 	for _, t := range c.terms[:c.n] {
 		for i := range t.list {
 			l := t.list[i].lease
@@ -181,13 +182,12 @@ func (e *Engine) forget(c *call) {
 				continue
 			}
 			l.mu.Lock()
-			if !t.list[i].quota {
-				// The pool is whole, so what is held would come on top.
+			if reset && !t.list[i].quota {
 				l.came -= l.held.Swap(0)
 				l.away = false
+				l.turn++
+				l.est.Store(0)
 			}
-			l.turn++
-			l.est.Store(0)
 			l.trust.Store(0)
 			l.pause.Store(0)
 			l.patience = 0

@@ -52,8 +52,8 @@ func TestAQuotaIsNeverOverspent(t *testing.T) {
 				cl.ledger.set(func(l *line) { l.loss = 0 })
 				time.Sleep(6 * time.Second)
 				cl.end()
-				let, spent := total(cl.let["k"]), cl.ledger.spent(on.Subject.Key("q"))
-				t.Logf("%d let through of %d, %d spent by the ledger, %d calls for %d checks", let, c.limit, spent, cl.ledger.calls, len(cl.tried["k"]))
+				let, spent := total(cl.through("k")), cl.ledger.spent(on.Subject.Key("q"))
+				t.Logf("%d let through of %d, %d spent by the ledger, %d calls for %d checks", let, c.limit, spent, cl.ledger.count(), len(cl.tried["k"]))
 				if let > c.limit || spent > c.limit || let > spent {
 					t.Errorf("%d let through of %d, %d spent by the ledger", let, c.limit, spent)
 				}
@@ -126,7 +126,7 @@ func TestWhatIsHeldEndsWithItsPeriod(t *testing.T) {
 		}
 		time.Sleep(time.Until(until) + 10*time.Second)
 		before, after := int64(0), int64(0)
-		for _, e := range c.let["k"] {
+		for _, e := range c.through("k") {
 			if e.at < next.UnixNano() {
 				before++
 			} else {
@@ -187,14 +187,14 @@ func TestASpentQuotaIsRemembered(t *testing.T) {
 	inCluster(t, 1, func(t *testing.T, c *cluster) {
 		on := onKey("k", quotas(storage.Quota{Name: "q", Limit: 10, Period: storage.QuotaDay}))
 		c.must(0, 10, on)
-		calls := c.ledger.calls
+		calls := c.ledger.count()
 		for range 10_000 {
 			if o := c.must(0, 1, on); o.Allowed || o.Limit.Name != "q" || !o.Limit.Quota || o.Limit.Retry != o.Limit.Reset || o.Limit.Retry <= 0 {
 				t.Fatalf("%+v", o)
 			}
 			time.Sleep(time.Millisecond)
 		}
-		if n := c.ledger.calls - calls; n > 6 {
+		if n := c.ledger.count() - calls; n > 6 {
 			t.Errorf("%d calls for 10,000 refusals", n)
 		}
 		c.ledger.rows[on.Subject.Key("q")].granted = 5

@@ -34,6 +34,12 @@ func (l *line) dice() (delay time.Duration, down, there, back bool) {
 	return time.Duration(float64(l.delay) * (0.5 + l.random.Float64())), l.down, l.random.IntN(1000) < l.loss, l.random.IntN(1000) < l.loss
 }
 
+func (l *line) count() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.calls
+}
+
 func (l *line) set(change func(*line)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

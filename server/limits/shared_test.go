@@ -47,8 +47,8 @@ func TestTheFirstCallsShareARoundTrip(t *testing.T) {
 		}
 		callers.Wait()
 		// The first asks for itself, and the next flight for all who came meanwhile.
-		if c.pool.calls > 2 {
-			t.Errorf("%d round trips", c.pool.calls)
+		if c.pool.count() > 2 {
+			t.Errorf("%d round trips", c.pool.count())
 		}
 	})
 }
@@ -68,8 +68,8 @@ func TestABusyLimitIsTakenFromMemory(t *testing.T) {
 			}
 			time.Sleep(time.Millisecond)
 		}
-		if waited > 20 || c.pool.calls > 400 {
-			t.Errorf("%d of 20,000 checks waited, %d round trips", waited, c.pool.calls)
+		if waited > 20 || c.pool.count() > 400 {
+			t.Errorf("%d of 20,000 checks waited, %d round trips", waited, c.pool.count())
 		}
 	})
 }
@@ -110,14 +110,14 @@ func TestARefusalIsRemembered(t *testing.T) {
 	inCluster(t, 1, func(t *testing.T, c *cluster) {
 		on := onKey("k", rates(rate("m", 2, time.Minute)))
 		c.must(0, 2, on)
-		calls := c.pool.calls
+		calls := c.pool.count()
 		for range 10_000 {
 			if o := c.must(0, 1, on); o.Allowed || o.Limit.Retry <= 0 || o.Limit.Retry > 30*time.Second || o.Limit.Remaining != 0 {
 				t.Fatalf("%+v", o)
 			}
 			time.Sleep(time.Millisecond)
 		}
-		if n := c.pool.calls - calls; n > 11 {
+		if n := c.pool.count() - calls; n > 11 {
 			t.Errorf("%d round trips for 10,000 refusals in 10 seconds", n)
 		}
 	})
@@ -128,14 +128,14 @@ func TestARefusalOfSeveralIsRemembered(t *testing.T) {
 	inCluster(t, 1, func(t *testing.T, c *cluster) {
 		on := onKey("k", rates(rate("m", 3, time.Hour)))
 		c.must(0, 2, on)
-		calls := c.pool.calls
+		calls := c.pool.count()
 		for range 10_000 {
 			if o := c.must(0, 2, on); o.Allowed || o.Limit.Remaining != 1 {
 				t.Fatalf("%+v", o)
 			}
 			time.Sleep(time.Millisecond)
 		}
-		if n := c.pool.calls - calls; n > 11 {
+		if n := c.pool.count() - calls; n > 11 {
 			t.Errorf("%d round trips for 10,000 refusals in 10 seconds", n)
 		}
 		if !c.must(0, 1, on).Allowed {
@@ -150,8 +150,8 @@ func TestASpentLimitIsNotAskedForAllTheTime(t *testing.T) {
 		on := onKey("k", rates(rate("m", 3000, time.Minute)))
 		until := time.Now().Add(2 * time.Minute)
 		c.load(until, 0, "k", func(time.Time) float64 { return 150 }, nil, on)
-		if let := total(c.let["k"]); let < 8500 || int64(c.pool.calls) > let/8 {
-			t.Errorf("%d round trips for %d let through", c.pool.calls, let)
+		if let := total(c.through("k")); let < 8500 || int64(c.pool.count()) > let/8 {
+			t.Errorf("%d round trips for %d let through", c.pool.count(), let)
 		}
 	})
 }
@@ -217,7 +217,7 @@ func TestAllOrNothingAcrossReplicas(t *testing.T) {
 		}
 		callers.Wait()
 		time.Sleep(5 * time.Second)
-		let := total(c.let["k"])
+		let := total(c.through("k"))
 		for name, got := range map[string]int64{
 			"wide":   c.pool.net(wide.Subject.Key("wide")),
 			"narrow": c.pool.net(narrow.Subject.Key("narrow")),
@@ -349,8 +349,8 @@ func TestALossyPoolLetsNoMoreThrough(t *testing.T) {
 				c.ledger.set(func(l *line) { l.loss = 0 })
 				time.Sleep(10 * time.Second)
 				c.end()
-				high := worst(c.let["k"], r)
-				t.Logf("%d of %d let through, fullest window %.4f", total(c.let["k"]), exact(c.tried["k"], r), high)
+				high := worst(c.through("k"), r)
+				t.Logf("%d of %d let through, fullest window %.4f", total(c.through("k")), exact(c.tried["k"], r), high)
 				if high > 1.02 || r.Requests < 1000 && high > 1.005 {
 					t.Errorf("the fullest window holds %.4f of the limit", high)
 				}

@@ -65,7 +65,7 @@ func TestThousandsOfLimitsAreDecidedExactly(t *testing.T) {
 	var all [3][]*subject
 	for kind, n := range []int{keys, users, tenants} {
 		for i := range n {
-			all[kind] = append(all[kind], make1(limits.Kind(kind+1), fmt.Sprint(i))) //nolint:gosec // three kinds
+			all[kind] = append(all[kind], make1(limits.Kind(kind+1), fmt.Sprint(i)))
 		}
 	}
 	let := 0
@@ -160,6 +160,6 @@ func TestThousandsOfLimitsAreShared(t *testing.T) {
 			}
 			tried, let, could = tried+len(c.tried[id]), let+got, could+best
 		}
-		t.Logf("%d tried, %d of %d let through, %d round trips", tried, let, could, c.pool.calls)
+		t.Logf("%d tried, %d of %d let through, %d round trips", tried, let, could, c.pool.count())
 	})
 }

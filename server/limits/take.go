@@ -24,7 +24,7 @@ type call struct {
 func (e *Engine) Take(ctx context.Context, now time.Time, applied []Applied, cost int64) (o Outcome, err error) {
 	var c call
 	c.cost = cost
-	if err = e.open(&c, now, applied); err != nil {
+	if err := e.open(&c, now, applied); err != nil {
 		return Outcome{}, err
 	}
 	switch {
