@@ -23,6 +23,8 @@ import (
 	"github.com/keystile/keystile/server"
 	"github.com/keystile/keystile/server/access"
 	"github.com/keystile/keystile/server/gateway"
+	"github.com/keystile/keystile/server/limits"
+	"github.com/keystile/keystile/server/limits/storepool"
 	"github.com/keystile/keystile/server/mirror"
 	"github.com/keystile/keystile/server/plainhttp"
 	"github.com/keystile/keystile/server/rest"
@@ -62,6 +64,7 @@ type house struct {
 	store   storage.Store
 	service *server.Service
 	mirror  *mirror.Mirror
+	limits  *limits.Engine
 	clock   *offsetClock
 	log     *logBuffer
 	conn    *grpc.ClientConn
@@ -96,10 +99,12 @@ func newHouse(t *testing.T, o houseOptions) *house {
 	}
 	log := slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	h.mirror = mirror.New(h.store, mirror.Options{PollInterval: 20 * time.Millisecond, MaxStaleness: o.staleness, Now: h.clock.Now})
+	h.limits = limits.New(limits.Options{Ledger: storepool.Ledger(h.store), Now: h.clock.Now})
 	var err error
 	h.service, err = server.NewService(server.Options{
 		Store: h.store, Keys: h.mirror, Peppers: o.peppers, CheckAuth: o.checkAuth,
 		Random: rand.Reader, Now: h.clock.Now, Logger: log,
+		Limits:  h.limits,
 		Gateway: gateway.Options{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}},
 	})
 	if err != nil {
@@ -178,6 +183,7 @@ func (h *house) open(log *slog.Logger, o houseOptions) {
 	work.Go(func() { _ = front.Serve(plain) })
 	work.Go(func() { _ = inner.Serve(inside.Listener()) })
 	work.Go(func() { h.service.Run(ctx, time.Second) })
+	work.Go(func() { _ = h.limits.Run(ctx) })
 	if !o.unsynced {
 		work.Go(func() { h.mirror.Run(ctx) })
 		if err := h.mirror.CatchUp(h.t.Context(), 1); err != nil {

@@ -131,7 +131,7 @@ func keyRows() []permitted {
 			request: func(r *records) proto.Message { return &pb.GetKeyLimitsRequest{Id: r.key} }},
 		{rpc: "KeyService.ResetKeyLimits", routes: via("POST /v1/keys/{id}:resetLimits"), want: outcomes{whom, no, no, gone, yes, yes},
 			request: func(r *records) proto.Message { return &pb.ResetKeyLimitsRequest{Id: r.key} }},
-		{rpc: "KeyService.GrantKeyCredits", routes: via("POST /v1/keys/{id}:grantCredits"), want: outcomes{whom, no, no, gone, yes, yes},
+		{rpc: "KeyService.GrantKeyCredits", routes: via("POST /v1/keys/{id}:grantCredits"), want: outcomes{whom, no, no, gone, codes.InvalidArgument, codes.InvalidArgument},
 			request: func(r *records) proto.Message { return &pb.GrantKeyCreditsRequest{Id: r.key, Quota: "q", Credits: 1} }},
 		{rpc: "KeyService.ListKeys", routes: via("GET /v1/keys"), want: outcomes{whom, no, yes, gone, yes, yes},
 			request: func(r *records) proto.Message { return &pb.ListKeysRequest{TenantId: r.tenant, UserId: r.user} }},

@@ -41,6 +41,8 @@ type matrixCase struct {
 	// present, when given, is presented in place of the scene's secret.
 	present func(secret string) string
 	want    access.Reason
+	// spent is how often the question was asked before, and allowed.
+	spent int
 	// route is the route that is found, of the key's own tenant's API orders
 	// unless api says another.
 	route string
@@ -96,7 +98,17 @@ var matrix = []matrixCase{
 	{name: "address denied and permission missing", scene: bound, ask: asking{clientIP: "198.51.100.7", permission: access.PermKeysCreate}, want: access.ClientIPDenied},
 	{name: "role lacks the permission", scene: spoiled(func(s *scene, _ time.Time) { s.roles = []string{access.RoleGuest} }), ask: asking{permission: "orders.read"}, want: access.PermissionDenied},
 	{name: "scope lacks the permission", scene: spoiled(func(s *scene, _ time.Time) { s.key.Scopes = []string{"billing.*"} }), ask: asking{permission: "orders.read"}, want: access.PermissionDenied},
+	{name: "rate limit spent", scene: limited(storage.Limits{RateLimits: []storage.RateLimit{{Name: "m", Requests: 2, Period: 24 * time.Hour, Burst: 2}}}), spent: 2, want: access.RateLimited},
+	{name: "quota spent", scene: limited(storage.Limits{Quotas: []storage.Quota{{Name: "q", Limit: 1, Period: storage.QuotaTotal}}}), spent: 1, want: access.QuotaExceeded},
+	{name: "rate limit spent and permission missing", scene: spoiled(func(s *scene, _ time.Time) {
+		s.roles = []string{access.RoleGuest}
+		s.key.Limits.RateLimits = []storage.RateLimit{{Name: "m", Requests: 1, Period: time.Hour, Burst: 1}}
+	}), ask: asking{permission: "orders.read"}, want: access.PermissionDenied},
 	{name: "developer does not manage keys", scene: usual, ask: asking{permission: access.PermKeysCreate}, want: access.PermissionDenied},
+}
+
+func limited(l storage.Limits) func(time.Time) scene {
+	return func(time.Time) scene { return scene{key: storage.Key{Limits: l}} }
 }
 
 func bound(time.Time) scene {
@@ -158,6 +170,11 @@ func runMatrix(t *testing.T, h *house) {
 		}
 		if c.api != "" {
 			want.API = strings.ReplaceAll(c.api, "OWN", tenantOf(i))
+		}
+		for range c.spent {
+			if got := (serviceDoor{}).ask(t, h, q); !got.Allowed {
+				t.Errorf("%s: refused before it is spent: %+v", c.name, got)
+			}
 		}
 		for _, d := range doors() {
 			if !d.carries(q) {

@@ -21,6 +21,7 @@ import (
 	"github.com/keystile/keystile/server/access"
 	"github.com/keystile/keystile/server/apidoc"
 	"github.com/keystile/keystile/server/certs"
+	"github.com/keystile/keystile/server/limits"
 	"github.com/keystile/keystile/server/mirror"
 	"github.com/keystile/keystile/server/plainhttp"
 	"github.com/keystile/keystile/server/rest"
@@ -44,7 +45,11 @@ type process struct {
 	service *server.Service
 	peppers access.Peppers
 	auth    server.CheckAuth
-	health  *server.Health
+	limits  *limits.Engine
+	live    *liveReplicas
+	// redis is nil unless rate limits are shared there.
+	redis  io.Closer
+	health *server.Health
 	// certs is nil when the listeners speak no TLS.
 	certs *certs.Source
 	// serving is what grpc.health.v1 tells.
@@ -81,12 +86,16 @@ func newProcess(ctx context.Context, c *ServeCmd, auth server.CheckAuth, log *sl
 	p.health = &server.Health{
 		Freshness: p.mirror.Freshness, LastSync: p.mirror.LastRound, StuckAfter: stuckAfter, Now: time.Now,
 	}
+	if err := p.newLimits(); err != nil {
+		return nil, errors.Join(err, p.store.Close())
+	}
+	server.RegisterLimits(registry, p.limits.Stats)
 	server.RegisterBuildInfo(registry, readBuild().Version)
 	server.RegisterFreshness(registry, p.mirror.Freshness)
 	p.service, err = server.NewService(server.Options{
 		Store: p.store, Keys: p.mirror, Peppers: peppers, CheckAuth: auth, Random: rand.Reader, Now: time.Now,
 		Gateway: doors, Logger: log, DocumentationURL: c.DocumentationURL, PurgeRetention: c.PurgeRetention, DecisionRetention: c.DecisionRetention, Metrics: metrics,
-		PropagationTimeout: c.PropagationTimeout,
+		PropagationTimeout: c.PropagationTimeout, Limits: p.limits,
 	})
 	if err == nil {
 		err = p.doors(registry) //nolint:contextcheck // the connection inside outlives the start

@@ -94,6 +94,8 @@ func (p *process) work(ctx context.Context, work *sync.WaitGroup, listeners []ne
 	}
 	work.Go(func() { p.mirror.Run(ctx) })
 	work.Go(func() { p.service.Run(ctx, lastFlush) })
+	work.Go(func() { p.live.watch(ctx) })
+	work.Go(func() { p.keepLimits(ctx) })
 	if err := p.mirror.CatchUp(ctx, 0); err != nil {
 		return err //nolint:wrapcheck // it says what it was doing
 	}

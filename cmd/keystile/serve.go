@@ -25,6 +25,7 @@ type ServeCmd struct {
 
 	TLSFlags
 	GatewayFlags
+	LimitFlags
 
 	MaxStaleness time.Duration `help:"How long checks go on from memory after the last contact with the store began; at most 15m." env:"KEYSTILE_MAX_STALENESS" default:"30s"`
 	PollInterval time.Duration `help:"How often the store is asked for changes." env:"KEYSTILE_POLL_INTERVAL" default:"250ms"`

@@ -5,6 +5,7 @@ package gateways
 import (
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -79,6 +80,25 @@ func (w *world) refused(t *testing.T, name string, r reply, status int, reason s
 	}
 }
 
+// testLimited: a call more than a limit has room for is refused, and the client told
+// which limit that was, and when to come back.
+func testLimited(t *testing.T, w *world) {
+	t.Helper()
+	w.keystile.issue("limited", object{"rateLimits": []object{{"name": "daily", "requests": 1, "period": "86400s"}}})
+	limited := "X-API-Key: " + w.keystile.keys["limited"]
+	w.allowed(t, "within the limit", w.send(w.request("GET", "/orders/7", limited)), "/orders/7")
+	r := w.send(w.request("GET", "/orders/7", limited))
+	w.refused(t, "over the limit", r, http.StatusTooManyRequests, "RATE_LIMITED")
+	for name, want := range map[string]string{"RateLimit": `"daily";r=0;t=`, "RateLimit-Policy": `"daily";q=1;w=86400`} {
+		if got := r.Header.Get(name); !strings.HasPrefix(got, want) {
+			t.Errorf("over the limit: %s is %q, want %q", name, got, want)
+		}
+	}
+	if after, err := strconv.Atoi(r.Header.Get("Retry-After")); err != nil || after < 86000 || after > 86400 {
+		t.Errorf("over the limit: Retry-After is %q", r.Header.Get("Retry-After"))
+	}
+}
+
 // testCredentials: every way to present a key, and every class of refusal.
 func testCredentials(t *testing.T, w *world) {
 	good := w.keystile.keys["good"]
@@ -113,6 +133,7 @@ func testCredentials(t *testing.T, w *world) {
 		}
 		w.refused(t, key, w.send(w.request("GET", "/orders/7", headers...)), want.status, want.reason)
 	}
+	testLimited(t, w)
 	key := func(name string) string { return "X-API-Key: " + w.keystile.keys[name] }
 	w.refused(t, "no route", w.send(w.request("GET", "/nothing", key("good"))), 403, "API_NOT_FOUND")
 	w.refused(t, "no such host", w.send(strings.Replace(w.request("GET", "/orders/7", key("good")), "api.acme.test", "other.test", 1)), 403, "API_NOT_FOUND")

@@ -3,6 +3,7 @@ package limits
 import (
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/keystile/keystile/server/access"
@@ -131,7 +132,7 @@ func (e *Engine) quotaTerm(a *Applied, q *storage.Quota, old *term) term {
 }
 
 func (e *Engine) newLease(a *Applied, name string, from *side) *lease {
-	return &lease{key: a.Subject.Key(name), side: from}
+	return &lease{key: a.Subject.Key(name), side: from, owner: strings.Clone(a.Subject.Tenant)}
 }
 
 // settle finds the counters that apply under the lock of whoever removes some: those

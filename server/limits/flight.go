@@ -115,7 +115,7 @@ func (l *lease) question(m moment, replicas int64) (question, bool) {
 
 // draw says what is asked of a ledger.
 func (l *lease) draw(replicas int64) Draw {
-	d := Draw{Limit: l.quota.Limit, Period: l.span.Start, Next: l.span.End, Share: shares * replicas}
+	d := Draw{Owner: l.owner, Limit: l.quota.Limit, Period: l.span.Start, Next: l.span.End, Share: shares * replicas}
 	if before, ok := access.QuotaSpanBefore(l.quota.Period, l.zone, l.span); ok {
 		d.Previous = before.Start
 	}

@@ -16,6 +16,8 @@ import (
 type lease struct {
 	key  Key
 	side *side
+	// owner is the subject's tenant.
+	owner string
 	// held is what is there to be spent.
 	held atomic.Int64
 	// low is what held must not fall below without more being asked for; -1 while that

@@ -34,6 +34,8 @@ type Ledger interface {
 // Draw asks a ledger for units of a quota.
 type Draw struct {
 	Key Key
+	// Owner is the tenant with which what is counted is removed for good.
+	Owner string
 	// Limit is what a period has, without credits and what is carried over.
 	Limit int64
 	// Carry is the most that is carried over from the period before; 0 carries
