@@ -113,7 +113,11 @@ func (l *lease) take(m moment, cost int64) fit {
 	for {
 		held := l.held.Load()
 		if held < cost {
-			return l.look(m, cost)
+			// Something may have come since: then it is yet to be taken.
+			if got := l.look(m, cost); got != fits {
+				return got
+			}
+			continue
 		}
 		if l.held.CompareAndSwap(held, held-cost) {
 			if low := l.low.Load(); held-cost < low && m.at >= l.pause.Load() && l.low.CompareAndSwap(low, -1) {
@@ -125,7 +129,8 @@ func (l *lease) take(m moment, cost int64) fit {
 }
 
 // giveBack gives back a cost that was taken or granted, and not needed after all. Of a
-// quota whose period has ended meanwhile it is lost: it must not be spent in another.
+// quota whose period has ended meanwhile, or whose numbers have changed, it stays spent:
+// it must not come back to another period.
 func (l *lease) giveBack(m moment, cost int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
