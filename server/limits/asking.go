@@ -168,7 +168,7 @@ func (c *call) abandon(parts []part) {
 	for i := range parts {
 		p := &parts[i]
 		if p.waiter != nil && !p.owned {
-			p.term.lease.leave(c.m, p.waiter)
+			p.term.lease.leave(p.waiter)
 		}
 	}
 }
@@ -201,8 +201,10 @@ func (c *call) release(parts []part) {
 			continue
 		case p.degraded:
 			p.term.lease.giveBackAway(c.cost)
+		case p.waiter != nil:
+			p.term.lease.giveBack(p.waiter.turn, c.cost)
 		default:
-			p.term.giveBack(c.m, c.cost)
+			p.term.giveBack(c.m.turn, c.cost)
 		}
 		p.owned = false
 	}

@@ -29,8 +29,10 @@ const shares = 20
 type waiter struct {
 	cost int64
 	done chan struct{}
-	got  fit // fits or refuses
+	got  fit // fits, refuses, or removed
 	err  error
+	// turn is the lease's when the cost was granted.
+	turn int64
 }
 
 func (w *waiter) settle(got fit, err error) {
@@ -54,7 +56,7 @@ func (l *lease) join(cost int64) (w *waiter, lead bool) {
 }
 
 // leave gives up waiting. What was granted meanwhile is given back.
-func (l *lease) leave(m moment, w *waiter) {
+func (l *lease) leave(w *waiter) {
 	l.mu.Lock()
 	if i := slices.Index(l.waiting, w); i >= 0 {
 		l.waiting = slices.Delete(l.waiting, i, i+1)
@@ -63,7 +65,7 @@ func (l *lease) leave(m moment, w *waiter) {
 	select {
 	case <-w.done:
 		if w.err == nil && w.got == fits {
-			l.giveBack(m, w.cost)
+			l.giveBack(w.turn, w.cost)
 		}
 	default:
 	}
@@ -162,6 +164,7 @@ func (l *lease) land(m moment, q *question, a answer) (again bool) {
 		switch {
 		case w.cost <= tokens && len(rest) == 0:
 			tokens -= w.cost
+			w.turn = l.turn
 			w.settle(fits, nil)
 		case i < q.callers || l.lacks(m, w.cost-tokens) || m.at < l.pause.Load():
 			w.settle(refuses, nil)

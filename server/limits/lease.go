@@ -64,8 +64,9 @@ type lease struct {
 	span  access.QuotaSpan
 	// patience is how long a quota is trusted to be spent.
 	patience time.Duration
-	// turn counts periods and editions of a quota: what comes of another is not kept.
-	turn int
+	// turn numbers the period and edition of a quota among all that the side has begun:
+	// what comes of another one is not kept.
+	turn int64
 }
 
 // use is what was used of a lease when it was last visited.
@@ -128,13 +129,13 @@ func (l *lease) take(m moment, cost int64) fit {
 	}
 }
 
-// giveBack gives back a cost that was taken or granted, and not needed after all. Of a
-// quota whose period has ended meanwhile, or whose numbers have changed, it stays spent:
-// it must not come back to another period.
-func (l *lease) giveBack(m moment, cost int64) {
+// giveBack gives back a cost that was taken or granted in a turn, and not needed after
+// all. Of a quota whose period has ended meanwhile, or whose numbers have changed, it
+// stays spent: it must not come back to another period.
+func (l *lease) giveBack(turn, cost int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.split.Load() == nil && (m.wall < l.span.Start || m.wall >= l.span.End) {
+	if l.split.Load() == nil && l.turn > turn {
 		return
 	}
 	l.came -= cost

@@ -185,7 +185,7 @@ func (c *call) forget(reset bool) {
 			if reset && !t.list[i].quota {
 				l.came -= l.held.Swap(0)
 				l.away = false
-				l.turn++
+				l.turn = l.side.turns.Add(1)
 				l.est.Store(0)
 			}
 			l.trust.Store(0)

@@ -57,7 +57,7 @@ func (l *lease) govern(q *storage.Quota, zone *time.Location) {
 
 // forget forgets what was told of what is left. The lease is locked.
 func (l *lease) forget() {
-	l.turn++
+	l.turn = l.side.turns.Add(1)
 	l.est.Store(0)
 	l.trust.Store(0)
 	l.pause.Store(0)

@@ -22,7 +22,7 @@ type question struct {
 	// while the pool was away, and turn the lease's when it was asked.
 	callers int
 	owed    int64
-	turn    int
+	turn    int64
 }
 
 // answer is what a store says to it.

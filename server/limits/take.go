@@ -80,7 +80,7 @@ func (e *Engine) open(c *call, now time.Time, applied []Applied) error {
 	c.m.at = e.at(now)
 	for _, t := range c.terms[:c.n] {
 		if len(t.quotas) > 0 {
-			c.m.wall = now.UnixMicro()
+			c.m.wall, c.m.turn = now.UnixMicro(), e.ledger.turns.Load()
 			break
 		}
 	}
@@ -140,7 +140,7 @@ func (c *call) giveBack(terms, limit int) {
 			list = list[:limit]
 		}
 		for i := range list {
-			list[i].giveBack(c.m, c.cost)
+			list[i].giveBack(c.m.turn, c.cost)
 		}
 	}
 }

@@ -57,8 +57,11 @@ const (
 // moment is when a check is made.
 type moment struct {
 	// at is in nanoseconds by a clock that never goes back, wall in microseconds since
-	// the Unix epoch. A call without quotas has no wall.
+	// the Unix epoch.
 	at, wall int64
+	// turn is the newest turn of a quota then. A call without quotas has neither it nor
+	// a wall.
+	turn int64
 }
 
 // say tells whether these are the terms of some limits.
@@ -104,10 +107,10 @@ func (t *term) take(m moment, cost int64) (got fit, left int64) {
 	}
 }
 
-// giveBack gives back what take took.
-func (t *term) giveBack(m moment, cost int64) {
+// giveBack gives back what take took in a turn.
+func (t *term) giveBack(turn, cost int64) {
 	if t.lease != nil {
-		t.lease.giveBack(m, cost)
+		t.lease.giveBack(turn, cost)
 		return
 	}
 	for {
