@@ -134,7 +134,9 @@ func (l *lease) heard(s *State, a answer) {
 }
 
 // Reset makes every rate limit whole again, here and where replicas share. Other
-// replicas notice within a second. Quotas stay as they are.
+// replicas notice within a second. What is held here of quotas is dropped: the ledger
+// has forgotten that it was taken, so that it would come on top. What other replicas
+// hold does come on top.
 func (e *Engine) Reset(ctx context.Context, now time.Time, applied []Applied) error {
 	c := call{}
 	if err := e.open(&c, now, applied); err != nil {
@@ -172,8 +174,8 @@ func (e *Engine) Forget(now time.Time, applied []Applied) error {
 	return nil
 }
 
-// forget forgets refusals and, after a reset, what is held of rate limits: the pool is
-// whole, so that it would come on top.
+// forget forgets refusals and, after a reset, what is held: where replicas share it
+// is whole again, so that it would come on top.
 func (c *call) forget(reset bool) {
 	for _, t := range c.terms[:c.n] {
 		for i := range t.list {
@@ -182,7 +184,7 @@ func (c *call) forget(reset bool) {
 				continue
 			}
 			l.mu.Lock()
-			if reset && !t.list[i].quota {
+			if reset {
 				l.came -= l.held.Swap(0)
 				l.away = false
 				l.turn = l.side.turns.Add(1)
