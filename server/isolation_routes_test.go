@@ -85,6 +85,8 @@ func restStatus(c codes.Code) int {
 		return http.StatusUnauthorized
 	case codes.PermissionDenied:
 		return http.StatusForbidden
+	case codes.InvalidArgument:
+		return http.StatusBadRequest
 	case codes.NotFound:
 		return http.StatusNotFound
 	case codes.AlreadyExists:

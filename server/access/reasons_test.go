@@ -19,7 +19,7 @@ func TestEveryReasonIsInTheTableAndTheContract(t *testing.T) {
 		if e.Message == "" || e.Remedy == "" || e.Cause == "" || e.Cure == "" || strings.Contains(e.Message, "\n") {
 			t.Errorf("%s: a text is missing, or too long", e.Name)
 		}
-		if codes := map[int]string{200: "OK", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 503: "UNAVAILABLE"}; codes[e.HTTPStatus] != e.Code {
+		if codes := map[int]string{200: "OK", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 429: "RESOURCE_EXHAUSTED", 503: "UNAVAILABLE"}; codes[e.HTTPStatus] != e.Code {
 			t.Errorf("%s: %d and %s do not go together", e.Name, e.HTTPStatus, e.Code)
 		}
 	}

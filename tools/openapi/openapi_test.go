@@ -35,7 +35,7 @@ func TestAnswersFitTheirSchemas(t *testing.T) {
 			`"apiId":"","apiTenantId":"","routePath":"","pathParameters":{},"limit":null}`,
 		"GetKeyResponse":     `{"key":null}`,
 		"DeleteUserResponse": `{"user":null,"cascade":{"users":"0","keys":"2","roles":"0","apis":"0","subscriptions":"0","plans":"0"},"note":"","revision":"7","propagation":null}`,
-		"ExplainResponse":    `{"verdict":null,"steps":[],"past":null}`,
+		"ExplainResponse":    `{"verdict":null,"steps":[],"past":null,"limits":[]}`,
 	} {
 		var value any
 		if err := json.Unmarshal([]byte(text), &value); err != nil {
