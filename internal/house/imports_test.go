@@ -73,6 +73,12 @@ var table = []room{
 		not:  []string{"database/sql", "net", "net/http", "os"},
 	},
 	{
+		dir:    "server/limits/pooltest",
+		tests:  true,
+		ours:   []string{"server/access", "server/limits"},
+		theirs: []string{"pgregory.net/rapid"},
+	},
+	{
 		dir:  "server",
 		ours: []string{"server/access", "server/limits", "server/mirror", "server/plainhttp", "storage", "api/keystile/v1"},
 		theirs: []string{
@@ -214,6 +220,7 @@ func TestTheTableRefuses(t *testing.T) {
 		{"storage", modulePath + "/server/access"},
 		{"storage/sqlstore/migrations", modulePath + "/server"},
 		{"storage/storagetest", modulePath + "/storage/sqlstore"},
+		{"server/limits", modulePath + "/server/limits/pooltest"},
 		{"server/access", "context"},
 		{"server/access", "google.golang.org/grpc"},
 		{"server/access", modulePath + "/server/mirror"},
