@@ -114,7 +114,9 @@ var table = []room{
 	},
 	{dir: "internal/errordocs", ours: []string{"server/access"}},
 	{dir: "internal/house", tests: true},
-	{dir: "internal/pgtest", tests: true, theirs: []string{"github.com/lib/pq", "golang.org/x/sys"}},
+	{dir: "internal/proctest", tests: true},
+	{dir: "internal/pgtest", tests: true, ours: []string{"internal/proctest"}, theirs: []string{"github.com/lib/pq"}},
+	{dir: "internal/redistest", tests: true, ours: []string{"internal/proctest"}, theirs: []string{"github.com/redis/go-redis/v9"}},
 	{dir: "internal/gateways", tests: true},
 	{
 		dir:   "internal/chaos",

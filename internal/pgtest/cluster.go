@@ -13,6 +13,8 @@ import (
 	"time"
 
 	_ "github.com/lib/pq" // the driver that pgtest asks whether the server is up with
+
+	"github.com/keystile/keystile/internal/proctest"
 )
 
 // User is who every database belongs to; no password is asked for.
@@ -35,7 +37,7 @@ type Cluster struct {
 	port   int
 
 	mu        sync.Mutex
-	server    *process
+	server    *proctest.Process
 	databases int
 }
 
@@ -55,28 +57,28 @@ func Start(tb testing.TB, config Config) *Cluster {
 }
 
 func start(config Config) (*Cluster, error) {
-	found, err := findAll("postgres", "initdb")
+	found, err := source().Find("postgres", "initdb")
 	if err != nil {
 		return nil, err
 	}
-	folder, err := newFolder()
+	folder, err := proctest.NewFolder(folderPrefix)
 	if err != nil {
 		return nil, err
 	}
 	c := &Cluster{config: config, folder: folder, binary: found[0]}
-	if err := run(folder, found[1], "--pgdata="+c.data(), "--username="+User, "--auth=trust",
+	if err := proctest.Run(folder, found[1], "--pgdata="+c.data(), "--username="+User, "--auth=trust",
 		"--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions"); err != nil {
-		return nil, errors.Join(err, remove(folder))
+		return nil, errors.Join(err, proctest.Remove(folder))
 	}
 	for try := 0; ; try++ {
-		if c.port, err = freePort(); err == nil {
+		if c.port, err = proctest.FreePort(); err == nil {
 			err = c.launch()
 		}
 		if err == nil {
 			return c, nil
 		}
 		if try == 3 {
-			return nil, errors.Join(err, remove(folder))
+			return nil, errors.Join(err, proctest.Remove(folder))
 		}
 	}
 }
@@ -96,7 +98,7 @@ func (c *Cluster) launch() error {
 	for _, setting := range c.config.Settings {
 		args = append(args, "-c", setting)
 	}
-	server, err := launch(c.folder, "postgres.log", syscall.SIGQUIT, c.binary, args...)
+	server, err := proctest.Launch(c.folder, "postgres.log", syscall.SIGQUIT, c.binary, args...)
 	if err != nil {
 		return err
 	}
@@ -108,15 +110,15 @@ func (c *Cluster) launch() error {
 }
 
 // awaitSQL waits until a server answers, and ends it when it doesn't.
-func awaitSQL(server *process, url string) error {
+func awaitSQL(server *proctest.Process, url string) error {
 	db, err := sql.Open("postgres", url)
 	if err != nil {
 		return fmt.Errorf("opening: %w", err)
 	}
 	defer func() { _ = db.Close() }()
 	for until := time.Now().Add(60 * time.Second); time.Now().Before(until); time.Sleep(20 * time.Millisecond) {
-		if server.ended() {
-			return fmt.Errorf("%s ended at once: %s", server.cmd.Path, server.tail())
+		if server.Ended() {
+			return fmt.Errorf("%s ended at once: %s", server.Path(), server.Tail())
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		_, err = db.ExecContext(ctx, "SELECT 1")
@@ -125,7 +127,7 @@ func awaitSQL(server *process, url string) error {
 			return nil
 		}
 	}
-	return errors.Join(fmt.Errorf("%s does not answer: %w: %s", server.cmd.Path, err, server.tail()), server.end(syscall.SIGKILL))
+	return errors.Join(fmt.Errorf("%s does not answer: %w: %s", server.Path(), err, server.Tail()), server.End(syscall.SIGKILL))
 }
 
 // URL gives the address of a database, over the loopback.
@@ -195,7 +197,7 @@ func (c *Cluster) halt(tb testing.TB, signal syscall.Signal) {
 	if c.server == nil {
 		return
 	}
-	if err := c.server.end(signal); err != nil {
+	if err := c.server.End(signal); err != nil {
 		tb.Fatalf("pgtest: %v", err)
 	}
 	c.server = nil
@@ -226,8 +228,8 @@ func (c *Cluster) remove() error {
 	var err error
 	if c.server != nil {
 		// Nothing is kept, so nothing needs an orderly end.
-		err = c.server.end(syscall.SIGQUIT)
+		err = c.server.End(syscall.SIGQUIT)
 		c.server = nil
 	}
-	return errors.Join(err, remove(c.folder))
+	return errors.Join(err, proctest.Remove(c.folder))
 }

@@ -10,11 +10,13 @@ import (
 	"strconv"
 	"syscall"
 	"testing"
+
+	"github.com/keystile/keystile/internal/proctest"
 )
 
 // PgBouncer is a real PgBouncer in transaction mode.
 type PgBouncer struct {
-	server *process
+	server *proctest.Process
 	folder string
 	port   int
 }
@@ -29,7 +31,7 @@ func StartPgBouncer(tb testing.TB, pgURL string) *PgBouncer {
 		tb.Fatalf("pgtest: %v", err)
 	}
 	tb.Cleanup(func() {
-		if err := errors.Join(b.server.end(syscall.SIGTERM), remove(b.folder)); err != nil {
+		if err := errors.Join(b.server.End(syscall.SIGTERM), proctest.Remove(b.folder)); err != nil {
 			tb.Errorf("pgtest: %v", err)
 		}
 	})
@@ -37,7 +39,7 @@ func StartPgBouncer(tb testing.TB, pgURL string) *PgBouncer {
 }
 
 func startPgBouncer(pgURL string) (*PgBouncer, error) {
-	found, err := findAll("pgbouncer")
+	found, err := source().Find("pgbouncer")
 	if err != nil {
 		return nil, err
 	}
@@ -45,20 +47,20 @@ func startPgBouncer(pgURL string) (*PgBouncer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("URL: %w", err)
 	}
-	folder, err := newFolder()
+	folder, err := proctest.NewFolder(folderPrefix)
 	if err != nil {
 		return nil, err
 	}
 	b := &PgBouncer{folder: folder}
 	for try := 0; ; try++ {
-		if b.port, err = freePort(); err == nil {
+		if b.port, err = proctest.FreePort(); err == nil {
 			err = b.launch(found[0], target, pgURL)
 		}
 		if err == nil {
 			return b, nil
 		}
 		if try == 3 {
-			return nil, errors.Join(err, remove(folder))
+			return nil, errors.Join(err, proctest.Remove(folder))
 		}
 	}
 }
@@ -83,7 +85,7 @@ max_client_conn = 200
 	if err := os.WriteFile(config, []byte(text), 0o644); err != nil { //nolint:gosec // another user reads it, and it holds no secret
 		return fmt.Errorf("configuration: %w", err)
 	}
-	server, err := launch(b.folder, "pgbouncer.log", syscall.SIGKILL, path, config)
+	server, err := proctest.Launch(b.folder, "pgbouncer.log", syscall.SIGKILL, path, config)
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package pgtest
+package proctest
 
 import (
 	"errors"
@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// process is a running program.
-type process struct {
+// Process is a running program.
+type Process struct {
 	cmd *exec.Cmd
 	// done closes when the program has ended.
 	done chan struct{}
@@ -23,9 +23,10 @@ type process struct {
 	logPath string
 }
 
-// launch starts a program that gets death when the test binary goes away.
-func launch(folder, logName string, death syscall.Signal, path string, args ...string) (*process, error) {
-	p := &process{done: make(chan struct{}), logPath: filepath.Join(folder, logName)}
+// Launch starts a program that gets death when the test binary goes away. What it
+// writes goes into a file of its folder.
+func Launch(folder, logName string, death syscall.Signal, path string, args ...string) (*Process, error) {
+	p := &Process{done: make(chan struct{}), logPath: filepath.Join(folder, logName)}
 	log, err := os.OpenFile(p.logPath, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("log of %s: %w", path, err)
@@ -53,8 +54,8 @@ func launch(folder, logName string, death syscall.Signal, path string, args ...s
 	return p, nil
 }
 
-// end sends a signal and waits, and kills what does not heed it.
-func (p *process) end(signal syscall.Signal) error {
+// End sends a signal and waits, and kills what does not heed it.
+func (p *Process) End(signal syscall.Signal) error {
 	if err := p.cmd.Process.Signal(signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("signal %v: %w", signal, err)
 	}
@@ -64,11 +65,23 @@ func (p *process) end(signal syscall.Signal) error {
 	case <-time.After(20 * time.Second):
 		_ = p.cmd.Process.Kill()
 		<-p.done
-		return fmt.Errorf("%s did not heed signal %v: %s", p.cmd.Path, signal, p.tail())
+		return fmt.Errorf("%s did not heed signal %v: %s", p.cmd.Path, signal, p.Tail())
 	}
 }
 
-func (p *process) ended() bool {
+// Signal sends a signal, and does not wait.
+func (p *Process) Signal(signal syscall.Signal) error {
+	if err := p.cmd.Process.Signal(signal); err != nil {
+		return fmt.Errorf("signal %v: %w", signal, err)
+	}
+	return nil
+}
+
+// Path is the program's.
+func (p *Process) Path() string { return p.cmd.Path }
+
+// Ended tells whether the program has ended.
+func (p *Process) Ended() bool {
 	select {
 	case <-p.done:
 		return true
@@ -77,8 +90,8 @@ func (p *process) ended() bool {
 	}
 }
 
-// tail gives the end of what the program wrote.
-func (p *process) tail() string {
+// Tail gives the end of what the program wrote.
+func (p *Process) Tail() string {
 	const most = 4 << 10
 	text, err := os.ReadFile(p.logPath)
 	if err != nil {
@@ -87,29 +100,30 @@ func (p *process) tail() string {
 	return string(text[max(0, len(text)-most):])
 }
 
-// run runs a program to its end.
-func run(folder, path string, args ...string) error {
-	p, err := launch(folder, filepath.Base(path)+".log", syscall.SIGKILL, path, args...)
+// Run runs a program to its end.
+func Run(folder, path string, args ...string) error {
+	p, err := Launch(folder, filepath.Base(path)+".log", syscall.SIGKILL, path, args...)
 	if err != nil {
 		return err
 	}
 	<-p.done
 	if !p.cmd.ProcessState.Success() {
-		return fmt.Errorf("%s: %v: %s", path, p.cmd.ProcessState, p.tail())
+		return fmt.Errorf("%s: %v: %s", path, p.cmd.ProcessState, p.Tail())
 	}
 	return nil
 }
 
-// newFolder makes a folder that who runs the programs owns. Its name tells
-// whose it is, so that the next run can remove what a killed one left.
-func newFolder() (string, error) {
+// NewFolder makes a folder that who runs the programs owns. Its name begins with a
+// prefix and tells whose it is, so that the next run can remove what a killed one
+// left.
+func NewFolder(prefix string) (string, error) {
 	parent := os.TempDir()
 	// The path of a socket may have 107 bytes.
 	if len(parent) > 40 {
 		parent = "/tmp"
 	}
-	sweep(parent)
-	folder, err := os.MkdirTemp(parent, folderPrefix+strconv.Itoa(os.Getpid())+"-")
+	sweep(parent, prefix)
+	folder, err := os.MkdirTemp(parent, prefix+strconv.Itoa(os.Getpid())+"-")
 	if err != nil {
 		return "", fmt.Errorf("folder: %w", err)
 	}
@@ -121,13 +135,11 @@ func newFolder() (string, error) {
 	return folder, nil
 }
 
-const folderPrefix = "keystile-pgtest-"
-
 // sweep removes the folders of test binaries that are no more.
-func sweep(parent string) {
-	left, _ := filepath.Glob(filepath.Join(parent, folderPrefix+"*"))
+func sweep(parent, prefix string) {
+	left, _ := filepath.Glob(filepath.Join(parent, prefix+"*"))
 	for _, folder := range left {
-		owner, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(folder), folderPrefix), "-")
+		owner, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(folder), prefix), "-")
 		pid, err := strconv.Atoi(owner)
 		if err == nil && errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
 			_ = os.RemoveAll(folder)
@@ -135,9 +147,9 @@ func sweep(parent string) {
 	}
 }
 
-// freePort asks for a port that nobody listens on. Somebody may before it is
+// FreePort asks for a port that nobody listens on. Somebody may before it is
 // used, so starts are tried again.
-func freePort() (int, error) {
+func FreePort() (int, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return 0, fmt.Errorf("port: %w", err)
@@ -149,9 +161,9 @@ func freePort() (int, error) {
 	return address.Port, nil
 }
 
-// remove removes a folder. Processes of a killed server may still be on their
+// Remove removes a folder. Processes of a killed server may still be on their
 // way out and write there.
-func remove(folder string) error {
+func Remove(folder string) error {
 	var err error
 	for range 20 {
 		if err = os.RemoveAll(folder); err == nil {

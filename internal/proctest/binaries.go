@@ -1,4 +1,4 @@
-package pgtest
+package proctest
 
 import (
 	"cmp"
@@ -11,12 +11,17 @@ import (
 	"strings"
 )
 
-// binEnv names a folder that is searched before all others.
-const binEnv = "KEYSTILE_TEST_POSTGRES_BIN"
+// Source is where programs come from.
+type Source struct {
+	// Env is a variable that names a folder which is searched before all others.
+	Env string
+	// Packages are those of Debian that bring them, apart by spaces.
+	Packages string
+}
 
-// findAll gives the paths of programs that stand in one folder together.
-func findAll(names ...string) ([]string, error) {
-	for _, folder := range folders() {
+// Find gives the paths of programs that stand in one folder together.
+func (s Source) Find(names ...string) ([]string, error) {
+	for _, folder := range s.folders() {
 		paths := make([]string, 0, len(names))
 		for _, name := range names {
 			path, err := exec.LookPath(filepath.Join(folder, name))
@@ -29,18 +34,18 @@ func findAll(names ...string) ([]string, error) {
 			return paths, nil
 		}
 	}
-	return nil, fmt.Errorf("no %s on this machine: run scripts/test-deps.sh, or apt-get install postgresql pgbouncer, or name their folder in %s",
-		strings.Join(names, " and "), binEnv)
+	return nil, fmt.Errorf("no %s on this machine: run scripts/test-deps.sh, or apt-get install %s, or name their folder in %s",
+		strings.Join(names, " and "), s.Packages, s.Env)
 }
 
 // folders lists where programs may be, best first.
-func folders() []string {
+func (s Source) folders() []string {
 	var all []string
-	if named := os.Getenv(binEnv); named != "" {
+	if named := os.Getenv(s.Env); named != "" {
 		all = append(all, named)
 	}
 	all = append(all, filepath.SplitList(os.Getenv("PATH"))...)
-	// Debian keeps the server's programs out of PATH, one folder a version.
+	// Debian keeps Postgres' programs out of PATH, one folder a version.
 	versions, _ := filepath.Glob("/usr/lib/postgresql/*/bin")
 	slices.SortFunc(versions, func(a, b string) int { return cmp.Compare(version(b), version(a)) })
 	all = append(all, versions...)
