@@ -1,28 +1,29 @@
 #!/usr/bin/env bash
 # Makes sure that the tests find what they run: the programs of Postgres,
-# PgBouncer, and a few small tools. What is there already is left alone.
+# PgBouncer and Redis, and a few small tools. What is there already is left alone.
 #
 # On Debian and Ubuntu, root installs what is missing. Anybody else gets the
 # packages unpacked under .cache/deps, where the tests look by themselves; no
 # right is asked for and nothing outside the checkout is touched. Elsewhere this
 # says what to install.
 #
-# KEYSTILE_TEST_POSTGRES_BIN names a folder with the programs, if they are in
-# an unusual place.
+# KEYSTILE_TEST_POSTGRES_BIN and KEYSTILE_TEST_REDIS_BIN name folders with the
+# programs, if they are in an unusual place.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 deps=$root/.cache/deps
-install_hint="install the packages postgresql and pgbouncer (apt-get install postgresql pgbouncer), or name the folder of their programs in KEYSTILE_TEST_POSTGRES_BIN"
+install_hint="install the packages postgresql, pgbouncer and redis-server (apt-get install postgresql pgbouncer redis-server), or name the folders of their programs in KEYSTILE_TEST_POSTGRES_BIN and KEYSTILE_TEST_REDIS_BIN"
 
 fail() {
 	echo "test-deps: $*" >&2
 	exit 1
 }
 
-# folders lists where internal/pgtest looks for programs.
+# folders lists where internal/proctest looks for programs.
 folders() {
 	if [[ -n ${KEYSTILE_TEST_POSTGRES_BIN:-} ]]; then echo "$KEYSTILE_TEST_POSTGRES_BIN"; fi
+	if [[ -n ${KEYSTILE_TEST_REDIS_BIN:-} ]]; then echo "$KEYSTILE_TEST_REDIS_BIN"; fi
 	tr ':' '\n' <<<"$PATH"
 	ls -d /usr/lib/postgresql/*/bin 2>/dev/null || true
 	echo /usr/sbin
@@ -48,6 +49,7 @@ have_together() {
 missing_packages() {
 	have_together postgres initdb || echo postgresql
 	have_together pgbouncer || echo pgbouncer
+	have_together redis-server || echo redis-server
 	if [[ $(id -u) -eq 0 ]]; then
 		local tool
 		for tool in curl jq git; do
@@ -120,8 +122,8 @@ wrap_programs() {
 			LD_LIBRARY_PATH="$libraries\${LD_LIBRARY_PATH:+:\$LD_LIBRARY_PATH}" exec "$program" "\$@"
 		EOF
 		chmod 755 "$deps/bin/$name"
-	done < <(find "$tree"/usr/lib/postgresql/*/bin "$tree"/usr/sbin -maxdepth 1 -type f \
-		\( -name postgres -o -name initdb -o -name pgbouncer \) 2>/dev/null)
+	done < <(find "$tree"/usr/lib/postgresql/*/bin "$tree"/usr/sbin "$tree"/usr/bin -maxdepth 1 \( -type f -o -type l \) \
+		\( -name postgres -o -name initdb -o -name pgbouncer -o -name redis-server \) 2>/dev/null)
 }
 
 mapfile -t missing < <(missing_packages)
