@@ -73,6 +73,13 @@ var table = []room{
 		not:  []string{"database/sql", "net", "net/http", "os"},
 	},
 	{
+		// The one place that speaks with Redis, and of nothing but limits.
+		dir:    "server/limits/redispool",
+		ours:   []string{"server/access", "server/limits"},
+		theirs: []string{"github.com/redis/go-redis/v9"},
+		not:    []string{"database/sql", "net/http"},
+	},
+	{
 		dir:    "server/limits/pooltest",
 		tests:  true,
 		ours:   []string{"server/access", "server/limits"},
@@ -230,6 +237,8 @@ func TestTheTableRefuses(t *testing.T) {
 		{"server", modulePath + "/storage/sqlstore"},
 		{"server", modulePath + "/cmd/keystile"},
 		{"server", "github.com/lib/pq"},
+		{"server", "github.com/redis/go-redis/v9"},
+		{"server/limits", "github.com/redis/go-redis/v9"},
 		{"cmd/keystile", modulePath + "/internal/pgtest"},
 		{"internal/house", "golang.org/x/tools/go/packages"},
 	} {

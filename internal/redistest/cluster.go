@@ -28,16 +28,32 @@ func StartCluster(tb testing.TB, settings ...string) *Cluster {
 	tb.Helper()
 	c := &Cluster{}
 	tb.Cleanup(func() {
-		for _, s := range c.Masters {
-			if err := s.remove(); err != nil {
-				tb.Errorf("redistest: %v", err)
-			}
+		if err := c.remove(); err != nil {
+			tb.Errorf("redistest: %v", err)
 		}
 	})
-	if err := c.start(settings); err != nil {
-		tb.Fatalf("redistest: %v", err)
+	// Somebody may take a port before it is used, or the masters miss each other.
+	for try := 0; ; try++ {
+		err := c.start(settings)
+		if err == nil {
+			return c
+		}
+		if try == 2 {
+			tb.Fatalf("redistest: %v", err)
+		}
+		if err := c.remove(); err != nil {
+			tb.Fatalf("redistest: %v", err)
+		}
 	}
-	return c
+}
+
+func (c *Cluster) remove() error {
+	var all error
+	for _, s := range c.Masters {
+		all = errors.Join(all, s.remove())
+	}
+	c.Masters, c.bus = nil, nil
+	return all
 }
 
 func (c *Cluster) start(settings []string) error {
@@ -72,13 +88,13 @@ func (c *Cluster) start(settings []string) error {
 			}
 		}
 	}
-	return c.await()
+	return c.await(10 * time.Second)
 }
 
 // await waits until every master knows that the cluster is whole.
-func (c *Cluster) await() error {
+func (c *Cluster) await(most time.Duration) error {
 	var err error
-	for until := time.Now().Add(30 * time.Second); time.Now().Before(until); time.Sleep(20 * time.Millisecond) {
+	for until := time.Now().Add(most); time.Now().Before(until); time.Sleep(20 * time.Millisecond) {
 		if err = c.whole(); err == nil {
 			return nil
 		}
@@ -94,7 +110,8 @@ func (c *Cluster) whole() error {
 		}
 		text := fmt.Sprint(info)
 		if !strings.Contains(text, "cluster_state:ok") || !strings.Contains(text, fmt.Sprintf("cluster_known_nodes:%d", masters)) {
-			return errors.New("the cluster does not come together: " + text)
+			nodes, _ := s.do("CLUSTER", "NODES")
+			return fmt.Errorf("%s: the cluster does not come together: %s%v", s.Addr(), text, nodes)
 		}
 	}
 	return nil
@@ -104,7 +121,7 @@ func (c *Cluster) whole() error {
 // them was away.
 func (c *Cluster) Await(tb testing.TB) {
 	tb.Helper()
-	if err := c.await(); err != nil {
+	if err := c.await(30 * time.Second); err != nil {
 		tb.Fatalf("redistest: %v", err)
 	}
 }

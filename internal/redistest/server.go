@@ -85,6 +85,11 @@ func (s *Server) launch() error {
 		if process.Ended() {
 			return fmt.Errorf("%s ended at once: %s", s.binary, process.Tail())
 		}
+		connection, refused := net.DialTimeout("tcp", s.Addr(), time.Second)
+		if err = refused; err != nil {
+			continue
+		}
+		_ = connection.Close()
 		// One that wants a password answers too.
 		var said redis.Error
 		if _, err = s.do("PING"); err == nil || errors.As(err, &said) && !strings.HasPrefix(said.Error(), "LOADING") {
