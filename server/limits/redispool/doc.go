@@ -43,7 +43,10 @@
 // or one that leaves these keys alone. A full Redis that evicts nothing refuses the
 // takes, and the replicas go on as they do without it.
 //
-// Redis must be 5 or newer, as a script that has read the clock may not write
-// before. Its user needs the commands EVALSHA, EVAL, TIME, GET, SET and DEL on keys
-// ks:l:*, in a cluster CLUSTER SLOTS, and by Sentinels ROLE.
+// # What it needs
+//
+// Redis must be 5 or newer, as before that a script that had read the clock could not
+// write. A user of its own needs: ~ks:l:* +evalsha +eval +time +get +set +del
+// +client|setname, for another database than 0 +select, and in a cluster
+// +cluster|slots.
 package redispool

@@ -157,29 +157,25 @@ func TestWhatIsNoStateIsSpent(t *testing.T) {
 }
 
 func TestScriptsAreSentWhereTheyAreNotKnown(t *testing.T) {
-	for _, flush := range []bool{false, true} {
-		c := redistest.StartCluster(t)
-		p := open(t, "redis+cluster://"+c.Addrs(), patient())
-		for round := range int64(3) {
-			var asks []limits.Ask
-			var back []limits.Back
-			for i := range byte(20) {
-				asks = append(asks, ask(i, 2, 1))
-				back = append(back, limits.Back{Key: limits.Key{i}, Rate: slow(10), Tokens: 1})
-			}
-			for i, got := range take(t, p, asks...) {
-				if got.Tokens != 2 || got.Left != 8-round {
-					t.Errorf("ask %d: got %+v, want 2 and %d left", i, got, 8-round)
-				}
-			}
-			if err := p.Return(t.Context(), back); err != nil {
-				t.Fatal(err)
-			}
-			if flush {
-				// One forgets, and the others know.
-				c.Masters[round].Do(t, "SCRIPT", "FLUSH")
+	c := redistest.StartCluster(t)
+	p := open(t, "redis+cluster://"+c.Addrs(), patient())
+	for round := range int64(3) {
+		var asks []limits.Ask
+		var back []limits.Back
+		for i := range byte(20) {
+			asks = append(asks, ask(i, 2, 1))
+			back = append(back, limits.Back{Key: limits.Key{i}, Rate: slow(10), Tokens: 1})
+		}
+		for i, got := range take(t, p, asks...) {
+			if got.Tokens != 2 || got.Left != 8-round {
+				t.Errorf("ask %d: got %+v, want 2 and %d left", i, got, 8-round)
 			}
 		}
+		if err := p.Return(t.Context(), back); err != nil {
+			t.Fatal(err)
+		}
+		// One forgets, and the others know.
+		c.Masters[round].Do(t, "SCRIPT", "FLUSH")
 	}
 }
 
