@@ -17,7 +17,7 @@ func BenchmarkTake(b *testing.B) {
 		"single":  "redis://" + redistest.Start(b).Addr(),
 		"cluster": "redis+cluster://" + redistest.StartCluster(b).Addrs(),
 	} {
-		for _, many := range []int{1, 3, 100} {
+		for _, many := range []int{1, 3, 100, 512} {
 			b.Run(fmt.Sprintf("%s/asks=%d", name, many), func(b *testing.B) {
 				p := open(b, url, patient())
 				asks := make([]limits.Ask, many)
