@@ -28,10 +28,10 @@ const OnlyLook = -1
 // cost is what a question takes from limits. The zero Question costs one call, so
 // that nothing is free that was not said to be.
 func (q *Question) cost() int64 {
-	switch {
-	case q.Cost == 0:
+	switch q.Cost {
+	case 0:
 		return 1
-	case q.Cost == OnlyLook:
+	case OnlyLook:
 		return 0
 	}
 	return q.Cost

@@ -44,21 +44,23 @@ func (p *process) newLimits() error {
 	shared := "by this replica alone"
 	switch {
 	case p.flags.RedisURL != "":
-		redis, err := redispool.Open(p.flags.RedisURL)
+		redispool.LogTo(p.log)
+		redis, err := redispool.Open(p.flags.RedisURL, redispool.Options{})
 		if err != nil {
 			return fmt.Errorf("--redis-url: %w", err)
 		}
-		p.redis, o.Pool, shared = redis, redis, "through Redis"
+		p.redis, o.Pool, shared = redis, redis, "through "+redis.String()
 	case p.store.Shared():
 		o.Pool, o.PoolBudget, shared = storepool.Pool(p.store), storeBudget, "through Postgres"
 	}
-	p.log.Info("rate limits are counted "+shared, "limits_on_store_loss", p.flags.LimitsOnStoreLoss)
+	p.log.Info("rate limits are counted", "where", shared, "limits_on_store_loss", p.flags.LimitsOnStoreLoss)
 	p.limits = limits.New(o)
 	return nil
 }
 
 // keepLimits asks for tokens ahead until ctx ends, and returns then what is held.
 func (p *process) keepLimits(ctx context.Context) {
+	p.reachRedis(ctx)
 	_ = p.limits.Run(ctx)
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaving)
 	defer cancel()
@@ -67,6 +69,20 @@ func (p *process) keepLimits(ctx context.Context) {
 	}
 	if p.redis != nil {
 		_ = p.redis.Close()
+	}
+}
+
+// reachRedis says so when Redis can't be reached at the start. The process goes on: it
+// is --limits-on-store-loss that says what becomes of rate limits.
+func (p *process) reachRedis(ctx context.Context) {
+	if p.redis == nil {
+		return
+	}
+	asking, cancel := context.WithTimeout(ctx, leaving)
+	defer cancel()
+	if err := p.redis.Ping(asking); err != nil && ctx.Err() == nil {
+		p.log.Error("Redis can't be reached; rate limits are not shared", "redis", p.redis.String(), "error", err,
+			"limits_on_store_loss", p.flags.LimitsOnStoreLoss)
 	}
 }
 

@@ -22,6 +22,7 @@ import (
 	"github.com/keystile/keystile/server/apidoc"
 	"github.com/keystile/keystile/server/certs"
 	"github.com/keystile/keystile/server/limits"
+	"github.com/keystile/keystile/server/limits/redispool"
 	"github.com/keystile/keystile/server/mirror"
 	"github.com/keystile/keystile/server/plainhttp"
 	"github.com/keystile/keystile/server/rest"
@@ -48,7 +49,7 @@ type process struct {
 	limits  *limits.Engine
 	live    *liveReplicas
 	// redis is nil unless rate limits are shared there.
-	redis  io.Closer
+	redis  *redispool.Pool
 	health *server.Health
 	// certs is nil when the listeners speak no TLS.
 	certs *certs.Source
