@@ -63,10 +63,10 @@ func TestPostgresOverASocket(t *testing.T) {
 	}
 }
 
-// TestPoolsCannotStarveEachOther holds administration's only connection, and
-// then that of usage.
+// TestPoolsCannotStarveEachOther holds administration's only connection, then that of
+// usage, and then that of counters.
 func TestPoolsCannotStarveEachOther(t *testing.T) {
-	s := openPostgres(t, PostgresConfig{URL: pgtest.NewDatabase(t), MaxConnections: 1, MaxSyncConnections: 1, MaxUsageConnections: 1})
+	s := openPostgres(t, PostgresConfig{URL: pgtest.NewDatabase(t), MaxConnections: 1, MaxSyncConnections: 1, MaxUsageConnections: 1, MaxCounterConnections: 1})
 	addAcme(t, s)
 	addKeys(t, s, "k1")
 	write(t, s, func(storage.Tx) error {
@@ -84,6 +84,8 @@ func TestPoolsCannotStarveEachOther(t *testing.T) {
 		if err := s.PutDecisions(t.Context(), []storage.Decision{{ID: "d", Time: time.Unix(1, 0)}}); err != nil {
 			t.Errorf("PutDecisions: %v", err)
 		}
+		takeRates(t, s, hourly("a", 10, 1))
+		takeQuota(t, s, forever("a", 10, 1))
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		defer cancel()
 		if _, err := s.GetTenant(ctx, "acme"); !errors.Is(err, storage.ErrUnavailable) {
@@ -99,6 +101,23 @@ func TestPoolsCannotStarveEachOther(t *testing.T) {
 		defer cancel()
 		if err := s.PutDecisions(ctx, []storage.Decision{{ID: "e", Time: time.Unix(1, 0)}}); !errors.Is(err, storage.ErrUnavailable) {
 			t.Errorf("PutDecisions without a free connection: got error %v, want %v", err, storage.ErrUnavailable)
+		}
+		takeRates(t, s, hourly("a", 10, 1))
+		return nil
+	}); err != nil {
+		t.Error(err)
+	}
+	if err := s.count(t.Context(), func(*session) error {
+		if err := s.PutDecisions(t.Context(), []storage.Decision{{ID: "f", Time: time.Unix(1, 0)}}); err != nil {
+			t.Errorf("PutDecisions: %v", err)
+		}
+		if err := errors.Join(s.Ping(t.Context()), s.ForgetRates(t.Context()), s.ForgetQuotas(t.Context())); err != nil {
+			t.Error(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		if _, err := s.TakeQuotas(ctx, []storage.QuotaDraw{forever("a", 10, 1)}); !errors.Is(err, storage.ErrUnavailable) {
+			t.Errorf("TakeQuotas without a free connection: got error %v, want %v", err, storage.ErrUnavailable)
 		}
 		return nil
 	}); err != nil {
