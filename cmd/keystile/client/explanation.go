@@ -18,7 +18,11 @@ func explanation(res *pb.ExplainResponse) fmt.Stringer {
 		}
 		out = append(out, line("As things stand now:"), line(""))
 	}
-	return append(out, stepTable(res.GetSteps()), line(""), conclusion(res))
+	out = append(out, stepTable(res.GetSteps()), line(""))
+	if len(res.GetLimits()) > 0 {
+		out = append(out, limitTable(res.GetLimits()), line(""))
+	}
+	return append(out, conclusion(res))
 }
 
 func pastSheet(p *pb.PastDecision) *sheet {

@@ -121,6 +121,18 @@ func (f *fake) GetKey(ctx context.Context, in *pb.GetKeyRequest) (*pb.GetKeyResp
 	return &pb.GetKeyResponse{Key: exampleKey()}, nil
 }
 
+func (f *fake) GetKeyLimits(ctx context.Context, in *pb.GetKeyLimitsRequest) (*pb.GetKeyLimitsResponse, error) {
+	return &pb.GetKeyLimitsResponse{Limits: standing()}, f.note(ctx, in)
+}
+
+func (f *fake) ResetKeyLimits(ctx context.Context, in *pb.ResetKeyLimitsRequest) (*pb.ResetKeyLimitsResponse, error) {
+	return &pb.ResetKeyLimitsResponse{Limits: standing()}, f.note(ctx, in)
+}
+
+func (f *fake) GrantKeyCredits(ctx context.Context, in *pb.GrantKeyCreditsRequest) (*pb.GrantKeyCreditsResponse, error) {
+	return &pb.GrantKeyCreditsResponse{Limit: standing()[1]}, f.note(ctx, in)
+}
+
 func (f *fake) ImportKeys(ctx context.Context, in *pb.ImportKeysRequest) (*pb.ImportKeysResponse, error) {
 	if err := f.note(ctx, in); err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	pb "github.com/keystile/keystile/api/keystile/v1"
@@ -98,9 +99,24 @@ func (c *KeyGrantCredits) Run(ctx context.Context, o *Options, t *Terminal) erro
 	})
 }
 
+// limitLine says in one line how the limit of a verdict stands.
+func limitLine(l *pb.LimitState) string {
+	if l == nil {
+		return ""
+	}
+	text := fmt.Sprintf("%s on the %s, %d of %d left", l.GetName(), strings.ToLower(l.GetSubject().String()), l.GetRemaining(), l.GetLimit())
+	if l.GetRetryAfter() != nil {
+		text += ", room again in " + l.GetRetryAfter().AsDuration().Round(time.Millisecond).String()
+	}
+	if l.GetDegraded() {
+		text += " (without what replicas share)"
+	}
+	return text
+}
+
 // limitTable shows how limits stand.
 func limitTable(states []*pb.LimitState) *table {
-	out := &table{{"LIMIT", "OF", "KIND", "LEFT", "LIMIT", "RESET", ""}}
+	out := &table{{"NAME", "ON", "KIND", "LEFT", "OF", "RESET", "NOTE"}}
 	for _, l := range states {
 		of := strconv.FormatInt(l.GetLimit(), 10)
 		if l.GetKind() == pb.LimitState_RATE {

@@ -131,3 +131,25 @@ func TestLimitFlags(t *testing.T) {
 		}
 	}
 }
+
+func standing() []*pb.LimitState {
+	return []*pb.LimitState{
+		{Name: "m", Subject: pb.LimitState_KEY, Kind: pb.LimitState_RATE, Limit: 20, Remaining: 7, Requests: 10, Period: durationpb.New(time.Minute), Reset_: durationpb.New(78 * time.Second)},
+		{Name: "q", Subject: pb.LimitState_USER, Kind: pb.LimitState_QUOTA, Limit: 100, Remaining: 0, Degraded: true},
+	}
+}
+
+const standingText = `NAME  ON    KIND   LEFT  OF                     RESET  NOTE
+m     KEY   RATE   7     10 a 1m0s, 20 at once  1m18s  -
+q     USER  QUOTA  0     100                    -      as this replica last knew: what replicas share is out of reach
+`
+
+func TestLimitsAsTheyStand(t *testing.T) {
+	speak(t, []spoken{
+		{"key limits " + keyID, &pb.GetKeyLimitsRequest{Id: keyID}, standingText},
+		{"key reset-limits " + keyID, &pb.ResetKeyLimitsRequest{Id: keyID, RequestId: zeroID}, standingText},
+		{"key grant-credits " + keyID + " --quota q --credits 500 --note invoice --request-id once", &pb.GrantKeyCreditsRequest{
+			Id: keyID, Quota: "q", Credits: 500, Note: "invoice", RequestId: "once",
+		}, "NAME  ON    KIND   LEFT  OF   RESET  NOTE\nq     USER  QUOTA  0     100  -      as this replica last knew: what replicas share is out of reach\n"},
+	})
+}

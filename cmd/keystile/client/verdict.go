@@ -18,6 +18,7 @@ func verdictSheet(v *pb.CheckKeyResponse) *sheet {
 	s.add("Message", v.GetMessage())
 	s.add("Missing", v.GetMissingPermission())
 	s.add("Missing from", v.GetMissingFrom())
+	s.add("Limit", limitLine(v.GetLimit()))
 	s.add("Remedy", v.GetRemedy())
 	s.add("Docs", v.GetDocumentationUrl())
 	s.addWarnings(v.GetWarnings())
