@@ -99,7 +99,7 @@ func newHouse(t *testing.T, o houseOptions) *house {
 	}
 	log := slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	h.mirror = mirror.New(h.store, mirror.Options{PollInterval: 20 * time.Millisecond, MaxStaleness: o.staleness, Now: h.clock.Now})
-	h.limits = limits.New(limits.Options{Ledger: storepool.Ledger(h.store), Now: h.clock.Now})
+	h.limits = limits.New(limits.Options{Ledger: storepool.NewLedger(h.store), Now: h.clock.Now})
 	var err error
 	h.service, err = server.NewService(server.Options{
 		Store: h.store, Keys: h.mirror, Peppers: o.peppers, CheckAuth: o.checkAuth,

@@ -39,7 +39,7 @@ func (f *LimitFlags) onLoss() limits.OnLoss {
 func (p *process) newLimits() error {
 	p.live = &liveReplicas{leases: p.store}
 	o := limits.Options{
-		Ledger: storepool.Ledger(p.store), Replicas: p.live.count, OnLoss: p.flags.onLoss(), Now: time.Now, Chance: rand.Float64,
+		Ledger: storepool.NewLedger(p.store), Replicas: p.live.count, OnLoss: p.flags.onLoss(), Now: time.Now, Chance: rand.Float64,
 	}
 	shared := "by this replica alone"
 	switch {
@@ -51,7 +51,7 @@ func (p *process) newLimits() error {
 		}
 		p.redis, o.Pool, shared = redis, redis, "through "+redis.String()
 	case p.store.Shared():
-		o.Pool, o.PoolBudget, shared = storepool.Pool(p.store), storeBudget, "through Postgres"
+		o.Pool, o.PoolBudget, shared = storepool.NewPool(p.store), storeBudget, "through Postgres"
 	}
 	p.log.Info("rate limits are counted", "where", shared, "limits_on_store_loss", p.flags.LimitsOnStoreLoss)
 	p.limits = limits.New(o)

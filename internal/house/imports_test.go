@@ -67,6 +67,12 @@ var table = []room{
 		not:    []string{"database/sql", "net/http"},
 	},
 	{
+		// What replicas share, kept by the store that it is given.
+		dir:  "server/limits/storepool",
+		ours: []string{"storage", "server/access", "server/limits"},
+		not:  []string{"database/sql", "net", "net/http", "os"},
+	},
+	{
 		// It counts, and asks the Pool and the Ledger that it is given.
 		dir:  "server/limits",
 		ours: []string{"storage", "server/access"},

@@ -132,7 +132,11 @@ func (e *Engine) quotaTerm(a *Applied, q *storage.Quota, old *term) term {
 }
 
 func (e *Engine) newLease(a *Applied, name string, from *side) *lease {
-	return &lease{key: a.Subject.Key(name), side: from, owner: strings.Clone(a.Subject.Tenant)}
+	l := &lease{key: a.Subject.Key(name), side: from}
+	if from == e.ledger {
+		l.owner = strings.Clone(a.Subject.Tenant)
+	}
+	return l
 }
 
 // settle finds the counters that apply under the lock of whoever removes some: those

@@ -16,8 +16,6 @@ import (
 type lease struct {
 	key  Key
 	side *side
-	// owner is the subject's tenant.
-	owner string
 	// held is what is there to be spent.
 	held atomic.Int64
 	// low is what held must not fall below without more being asked for; -1 while that
@@ -59,6 +57,8 @@ type lease struct {
 	tat  int64
 	owes int64
 
+	// owner is whose tenant's a quota is.
+	owner string
 	quota storage.Quota
 	zone  *time.Location
 	span  access.QuotaSpan

@@ -200,7 +200,7 @@ func (l *memoryLedger) Look(ctx context.Context, draws []limits.Draw) ([]limits.
 }
 
 func (l *memoryLedger) draw(d limits.Draw, take bool) limits.Drawn {
-	if d.Least < 1 || d.Want < d.Least || d.Share < 1 {
+	if d.Least < 1 || d.Want < d.Least || d.Share < 1 || d.Owner == "" {
 		panic("a draw for nothing")
 	}
 	l.mu.Lock()

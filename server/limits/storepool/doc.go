@@ -1,3 +1,5 @@
-// Package storepool has replicas share limits through the store of record: it turns
-// what a store keeps into the Pool and the Ledger that server/limits asks.
+// Package storepool shares limits through the store: it makes a limits.Pool and a
+// limits.Ledger of what a store keeps.
+//
+// It knows the arithmetic of limits, and the store keeps numbers. It opens no store.
 package storepool

@@ -7,48 +7,55 @@ import (
 	"github.com/keystile/keystile/storage"
 )
 
-// Ledger gives the ledger of quotas that a store keeps.
-func Ledger(quotas storage.QuotaLedger) limits.Ledger { return ledger{quotas} }
+// Ledger is a limits.Ledger on a store.
+type Ledger struct{ quotas storage.QuotaLedger }
 
-type ledger struct{ quotas storage.QuotaLedger }
+var _ limits.Ledger = (*Ledger)(nil)
+
+// NewLedger makes a Ledger on what keeps quotas.
+func NewLedger(quotas storage.QuotaLedger) *Ledger { return &Ledger{quotas: quotas} }
 
 // Take takes units.
-func (l ledger) Take(ctx context.Context, draws []limits.Draw) ([]limits.Drawn, error) {
-	drawn, err := l.quotas.TakeQuotas(ctx, quotaDraws(draws))
-	return drawnOf(drawn), err //nolint:wrapcheck // it says what it was doing
+func (l *Ledger) Take(ctx context.Context, draws []limits.Draw) ([]limits.Drawn, error) {
+	return draw(ctx, l.quotas.TakeQuotas, draws)
 }
 
 // Look tells how quotas stand.
-func (l ledger) Look(ctx context.Context, draws []limits.Draw) ([]limits.Drawn, error) {
-	drawn, err := l.quotas.LookQuotas(ctx, quotaDraws(draws))
-	return drawnOf(drawn), err //nolint:wrapcheck // it says what it was doing
+func (l *Ledger) Look(ctx context.Context, draws []limits.Draw) ([]limits.Drawn, error) {
+	return draw(ctx, l.quotas.LookQuotas, draws)
 }
 
 // Return gives units back.
-func (l ledger) Return(ctx context.Context, back []limits.Unspent) error {
+func (l *Ledger) Return(ctx context.Context, back []limits.Unspent) error {
 	out := make([]storage.QuotaUnspent, len(back))
 	for i, b := range back {
 		out[i] = storage.QuotaUnspent{ID: storage.CounterID(b.Key), Period: b.Period, Units: b.Units}
 	}
-	return l.quotas.ReturnQuotas(ctx, out) //nolint:wrapcheck // it says what it was doing
+	return l.quotas.ReturnQuotas(ctx, out) //nolint:wrapcheck // it is the store's own
 }
 
-func quotaDraws(draws []limits.Draw) []storage.QuotaDraw {
+func draw(
+	ctx context.Context, quotas func(context.Context, []storage.QuotaDraw) ([]storage.QuotaDrawn, error), draws []limits.Draw,
+) ([]limits.Drawn, error) {
 	out := make([]storage.QuotaDraw, len(draws))
 	for i := range draws {
-		d := &draws[i]
-		out[i] = storage.QuotaDraw{
-			ID: storage.CounterID(d.Key), Owner: d.Owner, Limit: d.Limit, Carry: d.Carry,
-			Period: d.Period, Next: d.Next, Previous: d.Previous, Least: d.Least, Want: d.Want, Share: d.Share,
-		}
+		out[i] = QuotaDraw(&draws[i])
 	}
-	return out
+	answers, err := quotas(ctx, out)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // it is the store's own
+	}
+	drawn := make([]limits.Drawn, len(answers))
+	for i, d := range answers {
+		drawn[i] = limits.Drawn{Taken: d.Taken, Left: d.Left, Allowance: d.Allowance, Untimely: d.Untimely}
+	}
+	return drawn, nil
 }
 
-func drawnOf(drawn []storage.QuotaDrawn) []limits.Drawn {
-	out := make([]limits.Drawn, len(drawn))
-	for i, d := range drawn {
-		out[i] = limits.Drawn{Taken: d.Taken, Left: d.Left, Allowance: d.Allowance, Untimely: d.Untimely}
+// QuotaDraw gives a draw in the store's words, as its transactions want it too.
+func QuotaDraw(d *limits.Draw) storage.QuotaDraw {
+	return storage.QuotaDraw{
+		ID: storage.CounterID(d.Key), Owner: d.Owner, Limit: d.Limit, Carry: d.Carry,
+		Period: d.Period, Next: d.Next, Previous: d.Previous, Least: d.Least, Want: d.Want, Share: d.Share,
 	}
-	return out
 }

@@ -8,67 +8,70 @@ import (
 	"github.com/keystile/keystile/storage"
 )
 
-// Pool gives the pool of rate limits that a store keeps.
-func Pool(states storage.RateStates) limits.Pool { return pool{states} }
+// Pool is a limits.Pool on a store. Its clock is the store's.
+type Pool struct{ states storage.RateStates }
 
-type pool struct{ states storage.RateStates }
+var _ limits.Pool = (*Pool)(nil)
 
-// Take takes tokens.
-func (p pool) Take(ctx context.Context, asks []limits.Ask) ([]limits.Given, error) {
-	given, err := p.states.TakeRates(ctx, rateAsks(asks))
-	return toldOf(asks, given), err //nolint:wrapcheck // it says what it was doing
+// NewPool makes a Pool on what keeps states.
+func NewPool(states storage.RateStates) *Pool { return &Pool{states: states} }
+
+// Take gives tokens.
+func (p *Pool) Take(ctx context.Context, asks []limits.Ask) ([]limits.Given, error) {
+	return ask(ctx, p.states.TakeRates, asks)
 }
 
 // Look tells how states stand.
-func (p pool) Look(ctx context.Context, asks []limits.Ask) ([]limits.Given, error) {
-	given, err := p.states.LookRates(ctx, rateAsks(asks))
-	return toldOf(asks, given), err //nolint:wrapcheck // it says what it was doing
+func (p *Pool) Look(ctx context.Context, asks []limits.Ask) ([]limits.Given, error) {
+	return ask(ctx, p.states.LookRates, asks)
 }
 
 // Return gives tokens back.
-func (p pool) Return(ctx context.Context, back []limits.Back) error {
+func (p *Pool) Return(ctx context.Context, back []limits.Back) error {
 	out := make([]storage.RateBack, len(back))
-	for i := range back {
-		pace := back[i].Rate.Pace()
-		out[i] = storage.RateBack{ID: storage.CounterID(back[i].Key), Interval: pace.Interval(), Tokens: back[i].Tokens}
+	for i, b := range back {
+		pace := b.Rate.Pace()
+		out[i] = storage.RateBack{ID: storage.CounterID(b.Key), Interval: interval(&pace), Tokens: b.Tokens}
 	}
-	return p.states.ReturnRates(ctx, out) //nolint:wrapcheck // it says what it was doing
+	return p.states.ReturnRates(ctx, out) //nolint:wrapcheck // it is the store's own
 }
 
 // Reset makes states whole.
-func (p pool) Reset(ctx context.Context, keys []limits.Key) error {
+func (p *Pool) Reset(ctx context.Context, keys []limits.Key) error {
 	ids := make([]storage.CounterID, len(keys))
-	for i := range keys {
-		ids[i] = storage.CounterID(keys[i])
+	for i, k := range keys {
+		ids[i] = storage.CounterID(k)
 	}
-	return p.states.ResetRates(ctx, ids) //nolint:wrapcheck // it says what it was doing
+	return p.states.ResetRates(ctx, ids) //nolint:wrapcheck // it is the store's own
 }
 
-func rateAsks(asks []limits.Ask) []storage.RateAsk {
-	out := make([]storage.RateAsk, len(asks))
-	for i := range asks {
-		a := &asks[i]
-		pace := a.Rate.Pace()
-		out[i] = storage.RateAsk{ID: storage.CounterID(a.Key), Interval: pace.Interval(), Burst: pace.Burst(), Want: a.Want, Least: a.Least}
-	}
-	return out
+// interval is what one token costs in time; 0 when there are none.
+func interval(pace *access.Pace) int64 {
+	cost, _ := pace.Take(0, 0, 1)
+	return cost
 }
 
-// toldOf says what a store's answers mean. What it did not answer is given nothing.
-func toldOf(asks []limits.Ask, given []storage.RateGiven) []limits.Given {
-	out := make([]limits.Given, len(asks))
-	for i := range asks {
-		pace := asks[i].Rate.Pace()
-		var g storage.RateGiven
-		if i < len(given) {
-			g = given[i]
-		}
-		out[i] = limits.Given{Tokens: g.Tokens, Left: pace.Left(g.State, g.Now), Reset: pace.Reset(g.State, g.Now)}
-		if i >= len(given) {
-			out[i] = limits.Given{Retry: access.Never}
-		} else if g.Tokens == 0 {
-			out[i].Retry = pace.Retry(g.State, g.Now, asks[i].Least)
+func ask(
+	ctx context.Context, states func(context.Context, []storage.RateAsk) ([]storage.RateGiven, error), asks []limits.Ask,
+) ([]limits.Given, error) {
+	paces, out := make([]access.Pace, len(asks)), make([]storage.RateAsk, len(asks))
+	for i, a := range asks {
+		paces[i] = a.Rate.Pace()
+		out[i] = storage.RateAsk{
+			ID: storage.CounterID(a.Key), Interval: interval(&paces[i]), Burst: paces[i].Left(0, 0), Want: a.Want, Least: a.Least,
 		}
 	}
-	return out
+	answers, err := states(ctx, out)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // it is the store's own
+	}
+	given := make([]limits.Given, len(asks))
+	for i, g := range answers {
+		pace := &paces[i]
+		given[i] = limits.Given{Tokens: g.Tokens, Left: pace.Left(g.State, g.Now), Reset: pace.Reset(g.State, g.Now)}
+		if g.Tokens == 0 {
+			given[i].Retry = pace.Retry(g.State, g.Now, asks[i].Least)
+		}
+	}
+	return given, nil
 }
