@@ -52,13 +52,6 @@ type Pace struct {
 	interval, burst, tolerance int64
 }
 
-// Interval is the time in which one request comes back, in nanoseconds; 0 when nothing
-// is let through.
-func (p *Pace) Interval() int64 { return p.interval }
-
-// Burst is how many requests a whole state has.
-func (p *Pace) Burst() int64 { return p.burst }
-
 // Take takes cost from a state. It gives the state after it, or, when there is not
 // enough, the same one and false. A cost of 0 takes nothing; less than 0 is never
 // let through.

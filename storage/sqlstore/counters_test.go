@@ -285,7 +285,7 @@ func TestBatchesNeverStandCrosswise(t *testing.T) {
 					var asks []storage.RateAsk
 					var draws []storage.QuotaDraw
 					for range 40 {
-						name := fmt.Sprint(round/3*20 + rand.IntN(40)) //nolint:gosec // any will do
+						name := fmt.Sprint(round/3*20 + rand.IntN(40))
 						asks = append(asks, hourly(name, 5, 1))
 						draws = append(draws, forever(name, 5, 1))
 					}

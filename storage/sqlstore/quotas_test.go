@@ -76,7 +76,7 @@ func TestQuotasAreNeverOverspent(t *testing.T) {
 		var all sync.WaitGroup
 		for i, s := range spenders {
 			for k := range 2 {
-				all.Go(func() { s.spend(ctx, rand.New(rand.NewPCG(uint64(round), uint64(2*i+k)))) }) //nolint:gosec // the same each time
+				all.Go(func() { s.spend(ctx, rand.New(rand.NewPCG(uint64(round), uint64(2*i+k)))) })
 			}
 		}
 		time.Sleep(700 * time.Millisecond)
