@@ -16,12 +16,12 @@ func (s *Store) changeCounters(ctx context.Context, operation string, durable bo
 	slices.SortFunc(rows, func(a, b []any) int { return slices.Compare(idOf(a), idOf(b)) })
 	return s.observed(ctx, operation, s.opts.OperationTimeout, func(ctx context.Context) error {
 		for some := range slices.Chunk(rows, countersAtOnce) {
-			c := s.counting(true)
-			c.settings(ctx, durable)
-			c.asked(columns, some)
-			c.held(table)
-			c.add(" ", change)
 			if err := s.count(ctx, func(q *session) error {
+				c := s.counting(true)
+				c.settings(ctx, durable)
+				c.asked(columns, some)
+				c.held(table)
+				c.add(" ", change)
 				_, err := q.exec(c.text.String(), c.args...)
 				return err
 			}); err != nil {

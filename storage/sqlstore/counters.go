@@ -14,7 +14,8 @@ const countersAtOnce = 100
 // count runs what reads or changes counters: one statement that is a transaction by
 // itself, or on SQLite a short transaction.
 //
-// What was sent is not sent again, since it may have taken effect; but for a
+// work makes its statement when there is a connection, as that says how long to wait for
+// locks. What was sent is not sent again, since it may have taken effect; but for a
 // transaction of which the database says that it lost against another. That is why a
 // connection is taken from the pool first: the pool itself sends a statement again on
 // another connection when the one that it was sent on has broken.

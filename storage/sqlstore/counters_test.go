@@ -321,8 +321,10 @@ func TestCountersStayInTheirPages(t *testing.T) {
 	execute(t, s, "ALTER TABLE rate_counters SET (autovacuum_enabled = off)")
 	execute(t, s, "ALTER TABLE quota_counters SET (autovacuum_enabled = off)")
 	for range 2_000 {
-		takeRates(t, s, hourly("a", 1_000_000, 1), hourly("b", 1_000_000, 1))
-		takeQuota(t, s, forever("a", 1_000_000, 1))
+		given := takeRates(t, s, hourly("a", 100_000, 1), hourly("b", 100_000, 1))
+		if drawn := takeQuota(t, s, forever("a", 1_000_000, 1)); given[0].Tokens != 1 || given[1].Tokens != 1 || drawn.Taken != 1 {
+			t.Fatalf("got %+v and %+v", given, drawn)
+		}
 	}
 	for _, table := range []string{"rate_counters", "rate_counters_pkey", "quota_counters", "quota_counters_pkey", "quota_counters_by_owner"} {
 		if size := read[int](t, s, "SELECT pg_relation_size($1)", table); size > 4*8192 {

@@ -4,5 +4,6 @@
 //
 // It decides nothing about records. It must hold to what storage.Store demands:
 // one transaction holds the records, their audit events and the row of the
-// change log, in that order of locks.
+// change log, in that order of locks. Counters of limits are no records: what is taken
+// of them is one statement by itself.
 package sqlstore

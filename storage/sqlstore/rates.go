@@ -89,6 +89,22 @@ func (c *counting) standingRates(asks []*storage.RateAsk) {
 }
 
 func (s *Store) takeRates(ctx context.Context, asks []*storage.RateAsk) (answers []rateAnswer, err error) {
+	err = s.count(ctx, func(q *session) error {
+		if answers, err = all[rateAnswer](q, s.takingRates(ctx, asks)); err != nil || s.Shared() {
+			return err
+		}
+		var taken [][]any
+		for _, a := range answers {
+			if a.Tokens > 0 {
+				taken = append(taken, []any{asks[a.N].ID[:], a.State})
+			}
+		}
+		return q.putRows("rate_counters", "id, tat", "tat = excluded.tat", taken)
+	})
+	return answers, err
+}
+
+func (s *Store) takingRates(ctx context.Context, asks []*storage.RateAsk) *counting {
 	c := s.counting(true)
 	c.settings(ctx, false)
 	c.standingRates(asks)
@@ -102,19 +118,7 @@ func (s *Store) takeRates(ctx context.Context, asks []*storage.RateAsk) (answers
 	} else {
 		c.add(" SELECT n, tokens, state, now, true AS settled FROM standing")
 	}
-	err = s.count(ctx, func(q *session) error {
-		if answers, err = all[rateAnswer](q, c); err != nil || s.Shared() {
-			return err
-		}
-		var taken [][]any
-		for _, a := range answers {
-			if a.Tokens > 0 {
-				taken = append(taken, []any{asks[a.N].ID[:], a.State})
-			}
-		}
-		return q.putRows("rate_counters", "id, tat", "tat = excluded.tat", taken)
-	})
-	return answers, err
+	return c
 }
 
 // ReturnRates gives tokens back to states that are kept.

@@ -222,4 +222,8 @@ func testClosed(t *testing.T, s *suite) {
 	wantError(t, "Write", err, storage.ErrUnavailable)
 	_, err = s.store.ChangesSince(t.Context(), storage.Position{})
 	wantError(t, "ChangesSince", err, storage.ErrUnavailable)
+	_, err = s.store.TakeRates(t.Context(), []storage.RateAsk{rateAsk("a", 1, 1, 1)})
+	wantError(t, "TakeRates", err, storage.ErrUnavailable)
+	_, err = s.store.TakeQuotas(t.Context(), []storage.QuotaDraw{total("a", 1, 1, 1)})
+	wantError(t, "TakeQuotas", err, storage.ErrUnavailable)
 }
