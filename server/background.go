@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -25,6 +26,7 @@ func (s *Service) Run(ctx context.Context, last time.Duration) {
 			s.flushUsage(ctx)
 		case <-forget.C:
 			s.forgetDecisions(ctx)
+			s.forgetCounters(ctx)
 		case <-ctx.Done():
 			s.lastFlush(ctx, last)
 			return
@@ -44,5 +46,12 @@ func (s *Service) lastFlush(ctx context.Context, within time.Duration) {
 func (s *Service) forgetDecisions(ctx context.Context) {
 	if err := s.store.ForgetDecisions(ctx, s.now().Add(-s.decisionRetention)); err != nil {
 		s.log.WarnContext(ctx, "old refusals stay in the store for now", "error", err)
+	}
+}
+
+// forgetCounters has the store forget what it counts of limits and needs no more.
+func (s *Service) forgetCounters(ctx context.Context) {
+	if err := errors.Join(s.store.ForgetRates(ctx), s.store.ForgetQuotas(ctx)); err != nil {
+		s.log.WarnContext(ctx, "counters of limits stay in the store for now", "error", err)
 	}
 }

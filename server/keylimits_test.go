@@ -107,6 +107,15 @@ func TestCredits(t *testing.T) {
 	if granted != 1 {
 		t.Errorf("%d grants in the trail", granted)
 	}
+	// Another period is another quota, and begins anew.
+	h.call(200, "PATCH", "/v1/keys/"+id, h.root, object{"key": object{"quotas": []object{{"name": "q", "limit": 2, "period": "DAY"}}}, "updateMask": "quotas"})
+	if got := check(3); got != "[ALLOWED ALLOWED QUOTA_EXCEEDED]" {
+		t.Errorf("by the day: %s", got)
+	}
+	h.call(200, "PATCH", "/v1/keys/"+id, h.root, object{"key": object{"quotas": []object{{"name": "q", "limit": 2, "period": "MONTH", "timeZone": "Europe/Berlin"}}}, "updateMask": "quotas"})
+	if got := check(3); got != "[ALLOWED ALLOWED QUOTA_EXCEEDED]" {
+		t.Errorf("by the month: %s", got)
+	}
 	for name, bad := range map[string]object{
 		"[credits]": {"quota": "q", "credits": 0}, "[quota]": {"quota": "other", "credits": 1}, "[credits quota]": {"credits": -1},
 	} {

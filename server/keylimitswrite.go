@@ -166,7 +166,7 @@ func drawOn(key *storage.Key, q *storage.Quota, now time.Time) (storage.QuotaDra
 	before, _ := access.QuotaSpanBefore(q.Period, zone, span)
 	subject := limits.Subject{Kind: limits.KindKey, Tenant: key.TenantID, ID: key.ID}
 	draw := storage.QuotaDraw{
-		ID: storage.CounterID(subject.Key(q.Name)), Owner: key.TenantID, Limit: q.Limit,
+		ID: storage.CounterID(subject.QuotaKey(q)), Owner: key.TenantID, Limit: q.Limit,
 		Period: span.Start, Next: span.End, Previous: before.Start,
 	}
 	if q.Refill == storage.QuotaAdd {

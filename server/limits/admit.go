@@ -104,7 +104,7 @@ func (e *Engine) rateTerm(a *Applied, l *storage.RateLimit, old *term) term {
 		}
 		return t
 	}
-	if t.lease = e.newLease(a, l.Name, e.pool); old != nil && old.lease != nil {
+	if t.lease = e.newLease(a, a.Subject.Key(l.Name), e.pool); old != nil && old.lease != nil {
 		t.lease = old.lease
 	}
 	t.lease.mu.Lock()
@@ -122,7 +122,8 @@ func (e *Engine) quotaTerm(a *Applied, q *storage.Quota, old *term) term {
 		t.burst, t.cell = 0, &cell{}
 		return t
 	}
-	if t.lease = e.newLease(a, q.Name, e.ledger); old != nil && old.lease != nil {
+	t.lease = e.newLease(a, a.Subject.QuotaKey(q), e.ledger)
+	if old != nil && old.lease != nil && old.lease.key == t.lease.key {
 		t.lease = old.lease
 	}
 	t.lease.mu.Lock()
@@ -131,8 +132,8 @@ func (e *Engine) quotaTerm(a *Applied, q *storage.Quota, old *term) term {
 	return t
 }
 
-func (e *Engine) newLease(a *Applied, name string, from *side) *lease {
-	l := &lease{key: a.Subject.Key(name), side: from}
+func (e *Engine) newLease(a *Applied, key Key, from *side) *lease {
+	l := &lease{key: key, side: from}
 	if from == e.ledger {
 		l.owner = strings.Clone(a.Subject.Tenant)
 	}

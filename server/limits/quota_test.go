@@ -52,7 +52,7 @@ func TestAQuotaIsNeverOverspent(t *testing.T) {
 				cl.ledger.set(func(l *line) { l.loss = 0 })
 				time.Sleep(6 * time.Second)
 				cl.end()
-				let, spent := total(cl.through("k")), cl.ledger.spent(on.Subject.Key("q"))
+				let, spent := total(cl.through("k")), cl.ledger.spent(on.Subject.QuotaKey(&on.Limits.Quotas[0]))
 				t.Logf("%d let through of %d, %d spent by the ledger, %d calls for %d checks", let, c.limit, spent, cl.ledger.count(), len(cl.tried["k"]))
 				if let > c.limit || spent > c.limit || let > spent {
 					t.Errorf("%d let through of %d, %d spent by the ledger", let, c.limit, spent)
@@ -152,7 +152,7 @@ func TestAQuotaDoesNotFallOpen(t *testing.T) {
 			c.must(0, 1, on)
 			time.Sleep(time.Millisecond)
 		}
-		spent := c.ledger.spent(on.Subject.Key("q"))
+		spent := c.ledger.spent(on.Subject.QuotaKey(&on.Limits.Quotas[0]))
 		c.ledger.set(func(l *line) { l.down = true })
 		let := int64(2000)
 		for range 5000 {
@@ -197,7 +197,7 @@ func TestASpentQuotaIsRemembered(t *testing.T) {
 		if n := c.ledger.count() - calls; n > 6 {
 			t.Errorf("%d calls for 10,000 refusals", n)
 		}
-		c.ledger.rows[on.Subject.Key("q")].granted = 5
+		c.ledger.rows[on.Subject.QuotaKey(&on.Limits.Quotas[0])].granted = 5
 		if err := c.engines[0].Forget(time.Now(), []limits.Applied{on}); err != nil {
 			t.Fatal(err)
 		}

@@ -221,7 +221,7 @@ func TestAllOrNothingAcrossReplicas(t *testing.T) {
 		for name, got := range map[string]int64{
 			"wide":   c.pool.net(wide.Subject.Key("wide")),
 			"narrow": c.pool.net(narrow.Subject.Key("narrow")),
-			"q":      c.ledger.spent(wide.Subject.Key("q")),
+			"q":      c.ledger.spent(wide.Subject.QuotaKey(&wide.Limits.Quotas[0])),
 		} {
 			if got != let {
 				t.Errorf("%s has spent %d, and %d were let through", name, got, let)
@@ -255,7 +255,7 @@ func TestACallerWhoLeavesSpendsNothing(t *testing.T) {
 			time.Sleep(300 * time.Millisecond)
 		}
 		time.Sleep(3 * time.Second)
-		if pool, ledger := c.pool.net(on.Subject.Key("m")), c.ledger.spent(on.Subject.Key("q")); pool != let || ledger != let || let == 0 {
+		if pool, ledger := c.pool.net(on.Subject.Key("m")), c.ledger.spent(on.Subject.QuotaKey(&on.Limits.Quotas[0])); pool != let || ledger != let || let == 0 {
 			t.Errorf("%d let through; the pool gave %d, the ledger %d", let, pool, ledger)
 		}
 	})

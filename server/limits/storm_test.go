@@ -78,7 +78,7 @@ func TestNothingIsLostOrMadeWhenAllHappensAtOnce(t *testing.T) {
 	for i := range keys {
 		id := fmt.Sprint(i)
 		subject := onKey(id, nil).Subject
-		got, spent := pool.net(subject.Key("m")), ledger.spent(subject.Key("q"))
+		got, spent := pool.net(subject.Key("m")), ledger.spent(subject.QuotaKey(&storage.Quota{Name: "q", Period: storage.QuotaTotal}))
 		// What a call gives back of a quota whose numbers have just changed stays spent.
 		if got != let[id] || spent < let[id] || spent > let[id]+20 || let[id] > 1500 {
 			t.Errorf("key %s: %d let through, the pool gave %d, the ledger %d", id, let[id], got, spent)

@@ -41,6 +41,12 @@ type Subject struct {
 // keeps its counter, and renaming it makes a new one.
 type Key [16]byte
 
+// QuotaKey gives the name of a quota's counter. Another period, or its zone, makes
+// another counter: what was counted of a day is not a part of a month.
+func (s *Subject) QuotaKey(q *storage.Quota) Key {
+	return s.Key(q.Name + "\x00" + string(q.Period) + "\x00" + q.TimeZone)
+}
+
 // Key gives the name of the counter of a limit.
 func (s *Subject) Key(limit string) Key {
 	// Each part is led by its length, so that no two lists of parts read alike.
