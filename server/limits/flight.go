@@ -96,6 +96,10 @@ func (l *lease) question(m moment, replicas int64) (question, bool) {
 	q := question{lease: l, key: l.key, least: 1, want: sum + l.target - held, callers: len(l.waiting), turn: l.turn}
 	if q.callers > 0 {
 		q.least = max(1, l.waiting[0].cost-held)
+		if l.split.Load() == nil && l.est.Load() >= sum-held {
+			// A ledger gives little beyond the least. What calls wait for is not ahead of its use.
+			q.least = max(1, sum-held)
+		}
 	}
 	if q.want <= 0 && q.callers == 0 || l.retired {
 		l.rest()
@@ -159,6 +163,9 @@ func (l *lease) land(m moment, q *question, a answer) (again bool) {
 	l.note(m, q, a, tokens)
 	l.came += tokens
 	tokens += l.held.Swap(0)
+	// A pool gives all there is up to what is wanted. A ledger may have given less than
+	// there is left: then the others wait for another flight.
+	pooled := l.split.Load() != nil
 	rest := l.waiting[:0]
 	for i, w := range l.waiting {
 		switch {
@@ -166,7 +173,7 @@ func (l *lease) land(m moment, q *question, a answer) (again bool) {
 			tokens -= w.cost
 			w.turn = l.turn
 			w.settle(fits, nil)
-		case i < q.callers || l.lacks(m, w.cost-tokens) || m.at < l.pause.Load():
+		case i < q.callers && pooled || l.lacks(m, w.cost-tokens) || m.at < l.pause.Load():
 			w.settle(refuses, nil)
 		default:
 			rest = append(rest, w)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -236,6 +237,26 @@ func TestAQuotaWithAWrongClockIsUndecided(t *testing.T) {
 		on := onKey("k", quotas(storage.Quota{Name: "q", Limit: 10, Period: storage.QuotaHour}))
 		if o, err := e.Take(t.Context(), wrong(), []limits.Applied{on}, 1); !errors.Is(err, limits.ErrUndecided) || o.Allowed {
 			t.Errorf("%+v, %v", o, err)
+		}
+	})
+}
+
+// A ledger gives little beyond the least. Calls that came together are not refused what
+// is left for all that.
+func TestCallsTogetherSpendWhatIsLeft(t *testing.T) {
+	inCluster(t, 3, func(t *testing.T, c *cluster) {
+		on := onKey("k", quotas(storage.Quota{Name: "q", Limit: 100, Period: storage.QuotaTotal}))
+		var calls sync.WaitGroup
+		for i := range 120 {
+			calls.Go(func() {
+				if _, err := c.take(i%3, "k", 1, on); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		calls.Wait()
+		if let := total(c.through("k")); let != 100 {
+			t.Errorf("%d let through of 100, for 120 calls at once", let)
 		}
 	})
 }
