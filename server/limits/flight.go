@@ -87,6 +87,11 @@ func (l *lease) question(m moment, replicas int64) (question, bool) {
 	for _, w := range l.waiting {
 		sum += w.cost
 	}
+	if l.split.Load() == nil {
+		// What is asked for ahead again and again stays within one share all the same: it is
+		// what is lost in a crash.
+		most = min(most, l.est.Load()/(shares*replicas))
+	}
 	if m.at-l.answered < int64(time.Second) && l.answered != 0 {
 		l.target = min(max(2*l.target, 1), most)
 	} else {

@@ -260,3 +260,22 @@ func TestCallsTogetherSpendWhatIsLeft(t *testing.T) {
 		}
 	})
 }
+
+// However fast a quota is spent, each replica holds one share at the most: that is what
+// a crash loses.
+func TestWhatIsHeldOfAQuotaIsOneShare(t *testing.T) {
+	inCluster(t, 3, func(t *testing.T, c *cluster) {
+		on := onKey("k", quotas(storage.Quota{Name: "q", Limit: 10_000, Period: storage.QuotaTotal}))
+		for range 3000 {
+			if _, err := c.take(0, "k", 1, on); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Millisecond)
+		}
+		time.Sleep(10 * time.Millisecond)
+		spent, let := c.ledger.spent(on.Subject.Key("q")), total(c.through("k"))
+		if held := spent - let; let != 3000 || held > 10_000/60 {
+			t.Errorf("%d let through, and %d held of 10000 by one of 3 replicas", let, held)
+		}
+	})
+}
