@@ -31,7 +31,8 @@ func (l *Ledger) Return(ctx context.Context, back []limits.Unspent) error {
 	for i, b := range back {
 		out[i] = storage.QuotaUnspent{ID: storage.CounterID(b.Key), Period: b.Period, Units: b.Units}
 	}
-	return l.quotas.ReturnQuotas(ctx, out) //nolint:wrapcheck // it is the store's own
+	_, err := within(ctx, func(ctx context.Context) (struct{}, error) { return struct{}{}, l.quotas.ReturnQuotas(ctx, out) })
+	return err
 }
 
 func draw(
@@ -41,7 +42,7 @@ func draw(
 	for i := range draws {
 		out[i] = QuotaDraw(&draws[i])
 	}
-	answers, err := quotas(ctx, out)
+	answers, err := within(ctx, func(ctx context.Context) ([]storage.QuotaDrawn, error) { return quotas(ctx, out) })
 	if err != nil {
 		return nil, err //nolint:wrapcheck // it is the store's own
 	}

@@ -33,7 +33,8 @@ func (p *Pool) Return(ctx context.Context, back []limits.Back) error {
 		pace := b.Rate.Pace()
 		out[i] = storage.RateBack{ID: storage.CounterID(b.Key), Interval: interval(&pace), Tokens: b.Tokens}
 	}
-	return p.states.ReturnRates(ctx, out) //nolint:wrapcheck // it is the store's own
+	_, err := within(ctx, func(ctx context.Context) (struct{}, error) { return struct{}{}, p.states.ReturnRates(ctx, out) })
+	return err
 }
 
 // Reset makes states whole.
@@ -42,7 +43,8 @@ func (p *Pool) Reset(ctx context.Context, keys []limits.Key) error {
 	for i, k := range keys {
 		ids[i] = storage.CounterID(k)
 	}
-	return p.states.ResetRates(ctx, ids) //nolint:wrapcheck // it is the store's own
+	_, err := within(ctx, func(ctx context.Context) (struct{}, error) { return struct{}{}, p.states.ResetRates(ctx, ids) })
+	return err
 }
 
 // interval is what one token costs in time; 0 when there are none.
@@ -61,7 +63,7 @@ func ask(
 			ID: storage.CounterID(a.Key), Interval: interval(&paces[i]), Burst: paces[i].Left(0, 0), Want: a.Want, Least: a.Least,
 		}
 	}
-	answers, err := states(ctx, out)
+	answers, err := within(ctx, func(ctx context.Context) ([]storage.RateGiven, error) { return states(ctx, out) })
 	if err != nil {
 		return nil, err //nolint:wrapcheck // it is the store's own
 	}
