@@ -141,7 +141,7 @@ var table = []room{
 		},
 	},
 	{dir: "internal/tlstest", tests: true},
-	{dir: "internal/e2e", tests: true, ours: []string{"internal/pgtest", "internal/tlstest"}},
+	{dir: "internal/e2e", tests: true, ours: []string{"internal/pgtest", "internal/redistest", "internal/tlstest"}},
 	{dir: "internal/readme", tests: true, ours: []string{"internal/pgtest"}, theirs: []string{"golang.org/x/sys"}},
 }
 
