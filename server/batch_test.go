@@ -2,9 +2,12 @@ package server_test
 
 import (
 	"fmt"
+	"runtime"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/testing/protocmp"
 	"pgregory.net/rapid"
 
@@ -34,6 +37,26 @@ func TestBatch(t *testing.T) {
 	h.call(200, "POST", "/v1/keys:batchCheck", "", object{"checks": many})
 	h.call(400, "POST", "/v1/keys:batchCheck", "", object{"checks": append(many, object{"key": secret})})
 	h.call(400, "POST", "/v1/keys:batchCheck", "", object{"checks": []object{{"key": secret}, {"clientIp": "no"}}})
+}
+
+// Far too many questions are refused before anything is made for them.
+func TestFarTooManyQuestions(t *testing.T) {
+	h := newHouse(t, houseOptions{})
+	checks := make([]*pb.CheckKeyRequest, 400_000)
+	for i := range checks {
+		checks[i] = &pb.CheckKeyRequest{}
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err := pb.NewKeyServiceClient(h.conn).CheckKeys(t.Context(), &pb.CheckKeysRequest{Checks: checks})
+	runtime.ReadMemStats(&after)
+	if status.Code(err) != codes.InvalidArgument {
+		t.Fatal(err)
+	}
+	// Decoding takes what it must, and a good answer for each would take 200 MB more.
+	if took := after.TotalAlloc - before.TotalAlloc; took > 190<<20 {
+		t.Errorf("%d MB were taken to say no", took>>20)
+	}
 }
 
 // Each question of a batch is answered as it is alone, whatever stands before it.

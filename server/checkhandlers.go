@@ -75,7 +75,7 @@ func (k *KeyServer) checkKey(ctx context.Context, req *pb.CheckKeyRequest) (any,
 // usualAnswer is room for most answers.
 const usualAnswer = 512
 
-// checkKeysHandler serves CheckKeys, in the same two ways.
+// checkKeysHandler serves CheckKeys. Its answers are encoded at once on either way.
 func checkKeysHandler(srv any, ctx context.Context, //nolint:revive // gRPC has it in this order
 	decode func(any) error, intercept grpc.UnaryServerInterceptor) (any, error) {
 	k, ok := srv.(*KeyServer)
@@ -83,7 +83,12 @@ func checkKeysHandler(srv any, ctx context.Context, //nolint:revive // gRPC has 
 		return nil, errPanicked
 	}
 	req := pb.CheckKeysRequestFromVTPool()
-	defer req.ReturnToVTPool()
+	defer func() {
+		// What was far too large is not kept.
+		if cap(req.GetChecks()) <= 2*maxChecks {
+			req.ReturnToVTPool()
+		}
+	}()
 	if err := decode(req); err != nil {
 		return nil, err
 	}
@@ -100,7 +105,8 @@ func checkKeysHandler(srv any, ctx context.Context, //nolint:revive // gRPC has 
 // gives back once they are sent.
 func (k *KeyServer) checkKeys(ctx context.Context, req *pb.CheckKeysRequest) (any, error) {
 	pool := &k.service.rooms
-	room := pool.Get(usualAnswer * len(req.GetChecks()))
+	// How many there are has not been judged yet.
+	room := pool.Get(usualAnswer * min(len(req.GetChecks()), maxChecks))
 	out := (*room)[:0]
 	err := k.decideAll(ctx, req, func(a *Answer) (err error) {
 		out, err = k.service.appendResult(out, a)
