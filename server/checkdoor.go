@@ -67,20 +67,8 @@ func (k *KeyServer) decide(ctx context.Context, req *pb.CheckKeyRequest, answer 
 	return nil
 }
 
-// CheckKeys decides each of many calls, all as of one moment.
-func (k *KeyServer) CheckKeys(ctx context.Context, req *pb.CheckKeysRequest) (*pb.CheckKeysResponse, error) {
-	out := &pb.CheckKeysResponse{Results: make([]*pb.CheckKeyResponse, 0, len(req.GetChecks()))}
-	err := k.decideAll(ctx, req, func(a *Answer) error {
-		out.Results = append(out.Results, k.service.verdictToProto(a))
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return out, nil
-}
-
-// decideAll decides each of many calls, and has its answer taken before the next.
+// decideAll decides each of many calls, all as of one moment, and has its answer taken
+// before the next.
 func (k *KeyServer) decideAll(ctx context.Context, req *pb.CheckKeysRequest, take func(*Answer) error) error {
 	s, caller := k.service, callerFrom(ctx)
 	var v violations
@@ -119,6 +107,10 @@ func (k *KeyServer) decideAll(ctx context.Context, req *pb.CheckKeysRequest, tak
 // decideEach decides questions one after the other as of one moment, when the copy
 // shows a revision.
 func (s *Service) decideEach(ctx context.Context, questions []asked, revision int64, take func(*Answer) error) error {
+	// Each question may have to ask about limits, which takes no longer than a moment; a
+	// thousand moments are too many.
+	ctx, cancel := context.WithTimeout(ctx, batchTimeout)
+	defer cancel()
 	if err := s.await(ctx, revision); err != nil {
 		return err
 	}

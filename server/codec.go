@@ -32,11 +32,6 @@ func (c codec) Marshal(v any) (mem.BufferSlice, error) {
 	case *pb.CheckKeyResponse:
 		out, err = answer.MarshalVT()
 		answer.ReturnToVTPool()
-	case *pb.CheckKeysResponse:
-		out, err = answer.MarshalVT()
-		for _, one := range answer.GetResults() {
-			one.ReturnToVTPool()
-		}
 	case EnvoyAnswer:
 		if len(answer) == 0 {
 			return nil, errEmptyAnswer

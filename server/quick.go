@@ -35,10 +35,10 @@ func (s *Service) quickOpen(ctx context.Context) bool {
 	return s.checkAuth == CheckAuthNone && !s.log.Enabled(ctx, slog.LevelDebug)
 }
 
-// quick carries a check past what only other calls need. A check needs no timer, as
-// it waits for nothing but a revision that it asks for, which is bounded there; it gets a name for the log only when something went
-// wrong; its time is taken now and then. Panics, deadlines and errors are seen to
-// as for every call.
+// quick carries a check past what only other calls need. A check needs no timer: a
+// revision that it asks for, an answer about limits and a batch are bounded where they
+// are waited for. It gets a name for the log only when something went wrong; its time is
+// taken now and then. Panics, deadlines and errors are seen to as for every call.
 func (s *Service) quick(ctx context.Context, method string, counted *quickCalls, next func(context.Context) (any, error)) (resp any, err error) {
 	defer func() {
 		if s.caught(ctx, method, recover()) {
