@@ -66,9 +66,15 @@ func TestLimitsOfAKeyAUserAndATenant(t *testing.T) {
 	if r := check(1); r.text("reason") != "ALLOWED" {
 		t.Errorf("after the limit was raised: %v", r)
 	}
-	out := h.call(200, "POST", "/v1/keys/"+id+":resetLimits", h.root, object{})
+	out := h.call(200, "POST", "/v1/keys/"+id+":resetLimits", h.root, object{"requestId": "once"})
 	if got := states(out.at("limits")); got["KEY m"] != "5 of 5" || got["KEY q"] != "100 of 100" {
 		t.Errorf("reset: %v", got)
+	}
+	// The same request id resets nothing again.
+	check(2)
+	out = h.call(200, "POST", "/v1/keys/"+id+":resetLimits", h.root, object{"requestId": "once"})
+	if got := states(out.at("limits")); got["KEY m"] != "3 of 5" || got["KEY q"] != "98 of 100" {
+		t.Errorf("reset by the same request: %v", got)
 	}
 }
 

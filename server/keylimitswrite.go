@@ -10,6 +10,7 @@ import (
 	pb "github.com/keystile/keystile/api/keystile/v1"
 	"github.com/keystile/keystile/server/access"
 	"github.com/keystile/keystile/server/limits"
+	"github.com/keystile/keystile/server/limits/storepool"
 	"github.com/keystile/keystile/storage"
 )
 
@@ -24,7 +25,7 @@ func (k *KeyServer) ResetKeyLimits(ctx context.Context, req *pb.ResetKeyLimitsRe
 	if err := v.err(); err != nil {
 		return nil, err
 	}
-	own, err := k.changeLimits(ctx, access.PermLimitsReset, req, req.GetRequestId(), func(tx storage.Tx, key *storage.Key, now time.Time) error {
+	own, repeated, err := k.changeLimits(ctx, access.PermLimitsReset, req, req.GetRequestId(), func(tx storage.Tx, key *storage.Key, now time.Time) error {
 		var resets []storage.QuotaReset
 		for i := range key.Limits.Quotas {
 			draw, err := drawOn(key, &key.Limits.Quotas[i], now)
@@ -45,8 +46,14 @@ func (k *KeyServer) ResetKeyLimits(ctx context.Context, req *pb.ResetKeyLimitsRe
 		return nil, err
 	}
 	now := k.service.now()
-	if err := k.service.limits.Reset(ctx, now, own); err != nil {
-		return nil, unavailable(fmt.Errorf("the quotas are reset, and the rate limits may not be: %w", err))
+	// A repeated call is in the audit trail once, and takes effect once.
+	if !repeated {
+		if err := k.service.limits.Reset(ctx, now, own); err != nil {
+			fault := unavailable(err)
+			fault.Message = "the quotas are reset, and the rate limits may not be: what replicas share is out of reach"
+			fault.Remedy = "Reset the limits again, with another request id."
+			return nil, fault
+		}
 	}
 	out := &pb.ResetKeyLimitsResponse{}
 	out.Limits, err = k.service.lookAt(ctx, own, now)
@@ -68,7 +75,7 @@ func (k *KeyServer) GrantKeyCredits(ctx context.Context, req *pb.GrantKeyCredits
 	if err := v.err(); err != nil {
 		return nil, err
 	}
-	own, err := k.changeLimits(ctx, access.PermCreditsGrant, req, req.GetRequestId(), func(tx storage.Tx, key *storage.Key, now time.Time) error {
+	own, _, err := k.changeLimits(ctx, access.PermCreditsGrant, req, req.GetRequestId(), func(tx storage.Tx, key *storage.Key, now time.Time) error {
 		quota := quotaNamed(&key.Limits, req.GetQuota())
 		if quota == nil {
 			var v violations
@@ -105,26 +112,27 @@ func (k *KeyServer) GrantKeyCredits(ctx context.Context, req *pb.GrantKeyCredits
 }
 
 // changeLimits changes what is counted of a key's own limits, in one audited
-// transaction, and gives the limits.
-func (k *KeyServer) changeLimits(ctx context.Context, permission string, req proto.Message, requestID string, change func(tx storage.Tx, key *storage.Key, now time.Time) error) ([]limits.Applied, error) {
+// transaction, and gives the limits; repeated is true when its request id was used
+// before, and nothing was done.
+func (k *KeyServer) changeLimits(ctx context.Context, permission string, req proto.Message, requestID string, change func(tx storage.Tx, key *storage.Key, now time.Time) error) (own []limits.Applied, repeated bool, err error) {
 	s := k.service
 	caller, err := s.confirmed(ctx, permission)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	id := req.ProtoReflect().Get(req.ProtoReflect().Descriptor().Fields().ByName("id")).String()
 	about, err := existingSubject(ctx, s, id)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if err := s.reach(withCaller(ctx, caller), about.user.TenantID, "key"); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	w := &directoryWrite{
 		service: s, caller: caller, requestID: requestID, request: req, reply: &pb.LimitState{},
 		action: permission, target: auditTarget{Kind: "key", TenantID: about.user.TenantID, ID: id},
 	}
-	if _, err = w.run(ctx, func(tx storage.Tx, now time.Time) (changed, error) {
+	done, err := w.run(ctx, func(tx storage.Tx, now time.Time) (changed, error) {
 		key, err := tx.GetKey(id)
 		if err != nil {
 			return changed{}, namedNotFound(fmt.Errorf("reading the key: %w", err), "key")
@@ -133,15 +141,16 @@ func (k *KeyServer) changeLimits(ctx context.Context, permission string, req pro
 			return changed{}, notFound("key")
 		}
 		return changed{after: req}, change(tx, key, now)
-	}); err != nil {
-		return nil, err
+	})
+	if err != nil {
+		return nil, false, err
 	}
 	// What is read is newer than what was changed, and is what checks go by.
 	key, err := s.store.GetKey(ctx, id)
 	if err != nil {
-		return nil, fmt.Errorf("reading the key: %w", err)
+		return nil, false, fmt.Errorf("reading the key: %w", err)
 	}
-	return appliedTo(s.now(), &access.Grant{Key: key}, nil), nil
+	return appliedTo(s.now(), &access.Grant{Key: key}, nil), done.note == noteRepeated, nil
 }
 
 func quotaNamed(l *storage.Limits, name string) *storage.Quota {
@@ -155,22 +164,10 @@ func quotaNamed(l *storage.Limits, name string) *storage.Quota {
 
 // drawOn names the present period of one of a key's own quotas.
 func drawOn(key *storage.Key, q *storage.Quota, now time.Time) (storage.QuotaDraw, error) {
-	zone, err := time.LoadLocation(q.TimeZone)
-	if err != nil {
-		return storage.QuotaDraw{}, fmt.Errorf("the quota's time zone: %w", err)
-	}
-	span, ok := access.QuotaSpanAt(q.Period, zone, now)
-	if !ok {
-		return storage.QuotaDraw{}, precondition("the quota %s has no period that is known", q.Name)
-	}
-	before, _ := access.QuotaSpanBefore(q.Period, zone, span)
 	subject := limits.Subject{Kind: limits.KindKey, Tenant: key.TenantID, ID: key.ID}
-	draw := storage.QuotaDraw{
-		ID: storage.CounterID(subject.QuotaKey(q)), Owner: key.TenantID, Limit: q.Limit,
-		Period: span.Start, Next: span.End, Previous: before.Start,
+	draw, ok := subject.Draw(q, now)
+	if !ok {
+		return storage.QuotaDraw{}, precondition("the quota %s has no period that is known; give it one", q.Name)
 	}
-	if q.Refill == storage.QuotaAdd {
-		draw.Carry = q.Limit
-	}
-	return draw, nil
+	return storepool.QuotaDraw(&draw), nil
 }

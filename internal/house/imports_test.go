@@ -93,7 +93,7 @@ var table = []room{
 	},
 	{
 		dir:  "server",
-		ours: []string{"server/access", "server/limits", "server/mirror", "server/plainhttp", "storage", "api/keystile/v1"},
+		ours: []string{"server/access", "server/limits", "server/limits/storepool", "server/mirror", "server/plainhttp", "storage", "api/keystile/v1"},
 		theirs: []string{
 			"google.golang.org/grpc", "google.golang.org/protobuf", "google.golang.org/genproto",
 			"github.com/grpc-ecosystem", "github.com/envoyproxy/go-control-plane",

@@ -4,9 +4,6 @@ import (
 	"context"
 	"slices"
 	"time"
-
-	"github.com/keystile/keystile/server/access"
-	"github.com/keystile/keystile/storage"
 )
 
 // How long an answer is believed that there is no more, so that what others return or
@@ -126,13 +123,8 @@ func (l *lease) question(m moment, replicas int64) (question, bool) {
 
 // draw says what is asked of a ledger.
 func (l *lease) draw(replicas int64) Draw {
-	d := Draw{Owner: l.owner, Limit: l.quota.Limit, Period: l.span.Start, Next: l.span.End, Share: shares * replicas}
-	if before, ok := access.QuotaSpanBefore(l.quota.Period, l.zone, l.span); ok {
-		d.Previous = before.Start
-	}
-	if l.quota.Refill == storage.QuotaAdd {
-		d.Carry = l.quota.Limit
-	}
+	d := drawOn(&l.quota, l.zone, l.span)
+	d.Owner, d.Share = l.owner, shares*replicas
 	return d
 }
 

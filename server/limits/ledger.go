@@ -1,6 +1,12 @@
 package limits
 
-import "context"
+import (
+	"context"
+	"time"
+
+	"github.com/keystile/keystile/server/access"
+	"github.com/keystile/keystile/storage"
+)
 
 // Ledger is where units of quotas are kept: the store of record. What was taken is
 // spent, until it is returned; so what a crashed replica held, or an answer that was
@@ -52,6 +58,33 @@ type Draw struct {
 	// Share is at least 1; it is more with more replicas, so that what they hold gets
 	// less as the quota runs out, and in the end is nothing.
 	Share int64
+}
+
+// Draw names the period of a subject's quota that holds a moment, as a ledger is asked
+// about it; false when the quota has none that is known.
+func (s *Subject) Draw(q *storage.Quota, at time.Time) (Draw, bool) {
+	zone, err := time.LoadLocation(q.TimeZone)
+	if err != nil {
+		return Draw{}, false
+	}
+	span, ok := access.QuotaSpanAt(q.Period, zone, at)
+	if !ok {
+		return Draw{}, false
+	}
+	d := drawOn(q, zone, span)
+	d.Key, d.Owner = s.QuotaKey(q), s.Tenant
+	return d, true
+}
+
+func drawOn(q *storage.Quota, zone *time.Location, span access.QuotaSpan) Draw {
+	d := Draw{Limit: q.Limit, Period: span.Start, Next: span.End}
+	if before, ok := access.QuotaSpanBefore(q.Period, zone, span); ok {
+		d.Previous = before.Start
+	}
+	if q.Refill == storage.QuotaAdd {
+		d.Carry = q.Limit
+	}
+	return d
 }
 
 // Drawn is a ledger's answer to a Draw. The zero Drawn took nothing, and has nothing
