@@ -83,11 +83,20 @@ func (s *Service) takeLimits(ctx context.Context, q *Question, now time.Time, a 
 
 // limitName names a limit, as a sentence about it goes on: "m of the key".
 func limitName(s *limits.State) string {
-	whose := map[limits.Kind]string{
-		limits.KindKey: "the key", limits.KindUser: "the key's user", limits.KindTenant: "the key's tenant",
-		limits.KindAPI: "the API", limits.KindRoute: "the route", limits.KindPlan: "the subscription's plan",
-	}[s.Subject]
-	return s.Name + " of " + whose
+	switch s.Subject {
+	case limits.KindUser:
+		return s.Name + " of the key's user"
+	case limits.KindTenant:
+		return s.Name + " of the key's tenant"
+	case limits.KindAPI:
+		return s.Name + " of the API"
+	case limits.KindRoute:
+		return s.Name + " of the route"
+	case limits.KindPlan:
+		return s.Name + " of the subscription's plan"
+	case limits.KindKey, limits.NoKind:
+	}
+	return s.Name + " of the key"
 }
 
 // appliedTo gives whose limits apply to a call that a key makes, in the order from

@@ -38,7 +38,7 @@ func (s *Service) explainLimits(ctx context.Context, a *Answer, q *Question, now
 		}
 		for i := range states {
 			if states[i].Quota == kind.quota && states[i].Remaining < q.cost() && step.GetOutcome() == pb.ExplainStep_PASSED {
-				s.failLimitStep(step, kind.reason, a, &states[i])
+				failLimitStep(step, kind.reason, a, &states[i], now)
 			}
 		}
 		out.Steps = append(out.Steps, step)
@@ -50,10 +50,10 @@ func (s *Service) explainLimits(ctx context.Context, a *Answer, q *Question, now
 }
 
 // failLimitStep says which limit has no room. What decided before it stays.
-func (s *Service) failLimitStep(step *pb.ExplainStep, reason access.Reason, a *Answer, state *limits.State) {
+func failLimitStep(step *pb.ExplainStep, reason access.Reason, a *Answer, state *limits.State, now time.Time) {
 	verdict := access.Verdict{Reason: reason, Limit: limitName(state)}
 	step.Outcome, step.Reason = pb.ExplainStep_FAILED, pb.Verdict_Reason(reason)
-	step.Detail, step.Record = access.Message(verdict, &a.Grant), limitRecord(&a.Grant, state.Subject)
+	step.Detail, step.Record = access.Message(verdict, &a.Grant), limitRecord(now, &a.Grant, state.Subject)
 	step.Cure, step.CuredBy = cure(reason, &a.Grant)
 	if a.Verdict.Allowed() {
 		step.Decisive = true
@@ -62,7 +62,7 @@ func (s *Service) failLimitStep(step *pb.ExplainStep, reason access.Reason, a *A
 }
 
 // limitRecord names the record that a limit stands in.
-func limitRecord(g *access.Grant, of limits.Kind) string {
+func limitRecord(now time.Time, g *access.Grant, of limits.Kind) string {
 	switch of {
 	case limits.KindUser:
 		return "user/" + g.Key.TenantID + "/" + g.Key.UserID
@@ -73,10 +73,8 @@ func limitRecord(g *access.Grant, of limits.Kind) string {
 			return "api/" + api.TenantID + "/" + api.ID
 		}
 	case limits.KindPlan:
-		for _, sub := range g.Target.Subscriptions {
-			if plan := g.Target.Plans[sub.Plan]; plan != nil {
-				return "plan/" + plan.TenantID + "/" + plan.ID
-			}
+		if _, plan := access.PlanOf(now, g); plan != nil {
+			return "plan/" + plan.TenantID + "/" + plan.ID
 		}
 	case limits.KindKey, limits.NoKind:
 	}

@@ -163,8 +163,9 @@ func NewService(o Options) (*Service, error) {
 		purgeRetention: o.PurgeRetention, decisionRetention: o.DecisionRetention,
 		propagationTimeout: o.PropagationTimeout,
 	}
-	s.allowedHead = s.encodeAllowedHead()
-	return s, nil
+	var err error
+	s.allowedHead, err = s.encodeAllowedHead()
+	return s, err
 }
 
 // documentation links to a reason's section.
