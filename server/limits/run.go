@@ -25,9 +25,24 @@ func (e *Engine) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err() //nolint:wrapcheck // it is the caller's own
 		case <-ticker.C:
-			e.tend(ctx)
+			if e.enter() {
+				e.tend(ctx)
+				e.flights.Done()
+			}
 		}
 	}
+}
+
+// enter tells whether something may be begun that Close has to wait for: what comes
+// after it would be held for nobody.
+func (e *Engine) enter() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return false
+	}
+	e.flights.Add(1)
+	return true
 }
 
 // replenish asks ahead on one side, a batch at a time.
@@ -37,6 +52,9 @@ func (e *Engine) replenish(ctx context.Context, s *side) {
 		case <-ctx.Done():
 			return
 		case <-s.kick:
+			if !e.enter() {
+				return
+			}
 			// Calls that came to wait meanwhile must not wait for this batch's rest.
 			for thirsty := s.takeThirsty(); len(thirsty) > 0; {
 				n := min(len(thirsty), mostAsked)
@@ -45,6 +63,7 @@ func (e *Engine) replenish(ctx context.Context, s *side) {
 				}
 				thirsty = thirsty[n:]
 			}
+			e.flights.Done()
 		}
 	}
 }
