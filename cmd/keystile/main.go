@@ -45,8 +45,21 @@ func main() {
 	os.Exit(code)
 }
 
+// following is what a command leaves to be done when all else is.
+type following func() error
+
 // run carries out one command line, and gives the exit code.
 func run(ctx context.Context, args []string, t *client.Terminal) int {
+	then, err := obey(ctx, args, t)
+	if err == nil && then != nil {
+		err = then()
+	}
+	client.Report(t.Err, err)
+	return client.ExitCode(err)
+}
+
+// obey carries out a command line but for what is to follow it.
+func obey(ctx context.Context, args []string, t *client.Terminal) (then following, err error) {
 	helped := false
 	parser, err := kong.New(&cli{},
 		kong.Name("keystile"),
@@ -56,18 +69,17 @@ func run(ctx context.Context, args []string, t *client.Terminal) int {
 		kong.ConfigureHelp(kong.HelpOptions{NoExpandSubcommands: true, WrapUpperBound: 100}),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.BindTo(t.Out, (*io.Writer)(nil)),
+		kong.Bind(&then),
 	)
 	if err != nil {
-		client.Report(t.Err, err)
-		return client.ExitCode(err)
+		return nil, err //nolint:wrapcheck // it is worded for whoever typed it
 	}
 	command, err := parser.Parse(args)
 	if helped {
-		return 0
+		return nil, nil
 	}
 	if err == nil {
 		err = command.Run(t)
 	}
-	client.Report(t.Err, err)
-	return client.ExitCode(err)
+	return then, err //nolint:wrapcheck // it is worded for whoever typed it
 }

@@ -78,11 +78,20 @@ func (c *ServeCmd) Validate() error {
 	return errors.Join(err, c.complete(), c.mayAsk(c.CheckAuth))
 }
 
-// Run serves until a signal ends it.
-func (c *ServeCmd) Run(ctx context.Context, out io.Writer) error {
+// Run leaves serving until the command line has been dealt with: what reads it is
+// large, and would be walked through by the collector for as long as checks are
+// answered.
+func (c *ServeCmd) Run(ctx context.Context, out io.Writer, then *following) error {
 	if err := knownSettings(os.Environ()); err != nil {
 		return err
 	}
+	flags := *c
+	*then = func() error { return flags.serve(ctx, out) }
+	return nil
+}
+
+// serve serves until a signal ends it.
+func (c *ServeCmd) serve(ctx context.Context, out io.Writer) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
