@@ -80,7 +80,7 @@ func (s *Service) authenticate(ctx context.Context, secret access.Secret, source
 	if !answer.Verdict.Allowed() {
 		return Caller{}, s.unauthenticated(answer)
 	}
-	s.usage.note(answer.Grant.Key, &answer.Grant.Key.Secrets[answer.Grant.SecretIndex].Digest, now)
+	s.usage.note(&answer.Grant.Key.Secrets[answer.Grant.SecretIndex].Digest, now)
 	return Caller{Grant: answer.Grant, Source: source}, nil
 }
 

@@ -72,10 +72,12 @@ type Answer struct {
 
 	// What was decided about, and where the Grant's records lie, have their place
 	// here, so that a check takes no memory of its own.
-	request access.Request
-	room    mirror.Room
-	rights  []string
-	applied [limits.MaxApplied]limits.Applied
+	asked    asked
+	request  access.Request
+	digester access.Digester
+	room     mirror.Room
+	rights   []string
+	applied  [limits.MaxApplied]limits.Applied
 	// again is true when the question's aim is that of the question before, which was
 	// answered in this room.
 	again bool
@@ -93,6 +95,7 @@ func (s *Service) newAnswer() *Answer {
 // release gives an answer's room to the next check. What it said is gone.
 func (s *Service) release(a *Answer) {
 	a.Verdict, a.Grant, a.again = access.Verdict{}, access.Grant{}, false
+	a.asked.Secret = access.Secret{}
 	a.room.Ask(false)
 	s.answers.Put(a)
 }
@@ -131,7 +134,7 @@ func (s *Service) checkAt(ctx context.Context, q *Question, now time.Time, fresh
 	switch {
 	case !a.identified():
 	case a.Verdict.Allowed():
-		s.usage.note(a.Grant.Key, &a.Grant.Key.Secrets[a.Grant.SecretIndex].Digest, now)
+		s.usage.note(&a.Grant.Key.Secrets[a.Grant.SecretIndex].Digest, now)
 	default:
 		s.decisions.note(newDecision(a, q, now))
 	}
@@ -200,14 +203,14 @@ func (s *Service) judge(q *Question, now time.Time, a *Answer) access.Verdict {
 	case req.Aim.Preflight != "":
 		a.Grant.Target = s.keys.LookupTarget(&req.Aim)
 	case req.Form == access.WellFormed || req.Form == access.Mistyped:
-		s.find(q.Secret, &req.Aim, &a.room, &a.Grant)
+		s.find(&a.digester, q.Secret, &req.Aim, &a.room, &a.Grant)
 	}
 	return access.Decide(now, &a.Grant, req)
 }
 
 // find looks up whose secret it is, and what an aim leads to.
-func (s *Service) find(secret access.Secret, aim *access.Aim, room *mirror.Room, g *access.Grant) {
-	s.peppers.Find(secret, g, func(d *storage.Digest) bool { return s.keys.Lookup(d, aim, room, g) })
+func (s *Service) find(d *access.Digester, secret access.Secret, aim *access.Aim, room *mirror.Room, g *access.Grant) {
+	s.peppers.Find(d, secret, g, func(d *storage.Digest) bool { return s.keys.Lookup(d, aim, room, g) })
 }
 
 // anchor is the fragment that a heading of this text gets.

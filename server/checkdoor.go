@@ -50,8 +50,8 @@ func (k *KeyServer) CheckKey(ctx context.Context, req *pb.CheckKeyRequest) (*pb.
 // decide decides one call.
 func (k *KeyServer) decide(ctx context.Context, req *pb.CheckKeyRequest, answer *Answer) error {
 	var v violations
-	var in asked
-	readQuestion(&v, alone, req, &in)
+	in := &answer.asked
+	readQuestion(&v, alone, req, in)
 	if err := v.err(); err != nil {
 		return err
 	}

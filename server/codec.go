@@ -27,8 +27,8 @@ func (c codec) Marshal(v any) (mem.BufferSlice, error) {
 	var out []byte
 	var err error
 	switch answer := v.(type) {
-	case encoded:
-		return answer, nil
+	case *encoded:
+		return answer[:], nil
 	case *pb.CheckKeyResponse:
 		out, err = answer.MarshalVT()
 		answer.ReturnToVTPool()

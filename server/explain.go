@@ -87,7 +87,7 @@ func (s *Service) explainSecret(ctx context.Context, c *Caller, q Question, out 
 	q.request(&req)
 	var grant access.Grant
 	if req.Form == access.WellFormed || req.Form == access.Mistyped {
-		s.find(q.Secret, &req.Aim, &mirror.Room{}, &grant)
+		s.find(&access.Digester{}, q.Secret, &req.Aim, &mirror.Room{}, &grant)
 	}
 	if grant.Key != nil && !c.Grant.Reaches(grant.Key.TenantID) {
 		grant = access.Grant{}

@@ -17,7 +17,8 @@ const (
 	maxHeaderList = 16 << 10
 	maxStreams    = 1024
 	// streamWorkers handle calls on stacks that have grown once already; calls
-	// beyond so many at a time get goroutines of their own.
+	// beyond so many at a time, and all that come through the REST facade, get
+	// goroutines of their own.
 	streamWorkers    = 64
 	handshakeTimeout = 10 * time.Second
 	maxIdle          = 15 * time.Minute
@@ -39,6 +40,10 @@ const (
 // fails when a method is served that no policy knows. Health tells what is told
 // to h. With MaxInProcessMessage it is the one that the REST facade calls. More options, such as credentials, may be given.
 func NewGRPC(s *Service, h *health.Server, maxMessage int, more ...grpc.ServerOption) (*grpc.Server, error) {
+	inner, workers := maxMessage == MaxInProcessMessage, uint32(streamWorkers)
+	if inner {
+		workers = 0
+	}
 	g := grpc.NewServer(append([]grpc.ServerOption{
 		s.unary(),
 		grpc.ForceServerCodecV2(newCodec()),
@@ -46,7 +51,7 @@ func NewGRPC(s *Service, h *health.Server, maxMessage int, more ...grpc.ServerOp
 		grpc.MaxRecvMsgSize(maxMessage),
 		grpc.MaxHeaderListSize(maxHeaderList),
 		grpc.MaxConcurrentStreams(maxStreams),
-		grpc.NumStreamWorkers(streamWorkers),
+		grpc.NumStreamWorkers(workers),
 		grpc.ConnectionTimeout(handshakeTimeout),
 		grpc.KeepaliveParams(keepalive.ServerParameters{
 			MaxConnectionIdle: maxIdle, MaxConnectionAge: maxConnAge, MaxConnectionAgeGrace: connAgeGrace,
@@ -54,7 +59,7 @@ func NewGRPC(s *Service, h *health.Server, maxMessage int, more ...grpc.ServerOp
 		}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minClientPing, PermitWithoutStream: true}),
 	}, more...)...)
-	g.RegisterService(keyServiceDesc(), NewKeyServer(s, maxMessage == MaxInProcessMessage))
+	g.RegisterService(keyServiceDesc(), NewKeyServer(s, inner))
 	pb.RegisterDirectoryServiceServer(g, NewDirectoryServer(s))
 	pb.RegisterAuditServiceServer(g, NewAuditServer(s))
 	NewEnvoyServer(s).register(g)

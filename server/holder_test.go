@@ -31,6 +31,27 @@ func TestHolder(t *testing.T) {
 	h.call(400, "POST", "/v1/keys:revokeSelf", h.root, nil)
 }
 
+// A use is noted by the secret that was presented, and told of the key: of either
+// secret of one that is being rotated, and of none that is gone when it is written.
+func TestUsesOfRotatedAndDeletedKeys(t *testing.T) {
+	h := newHouse(t, houseOptions{})
+	h.tenant("acme")
+	h.user("acme", "ada", "developer")
+	rotated, before := h.key("acme", "ada", object{})
+	after := h.call(200, "POST", "/v1/keys/"+rotated+":rotate", h.root, object{"gracePeriod": "3600s"}).text("secret")
+	gone, last := h.key("acme", "ada", object{})
+	for _, secret := range []string{before, after, last} {
+		if got := h.reason(secret); got != "ALLOWED" {
+			t.Fatal(got)
+		}
+	}
+	h.call(200, "DELETE", "/v1/keys/"+gone, h.root, nil)
+	h.service.FlushUsageForTest(t.Context())
+	if h.call(200, "GET", "/v1/keys/"+rotated, h.root, nil).text("key", "lastUsedTime") == "" {
+		t.Error("the use of a key with two secrets was not noted")
+	}
+}
+
 func TestLastUsedAndFilters(t *testing.T) {
 	h := newHouse(t, houseOptions{})
 	h.tenant("acme")

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 )
 
@@ -74,20 +75,21 @@ func (i *ids) draw() (string, error) {
 	if _, err := io.ReadFull(i.random, drawn[:]); err != nil {
 		return "", fmt.Errorf("drawing ids: %w", err)
 	}
-	text := make([]byte, 0, idBatch*(len(i.prefix)+idLen))
+	var text strings.Builder
+	text.Grow(idBatch * (len(i.prefix) + idLen))
 	for n := range idBatch {
-		text = append(text, i.prefix...)
+		text.WriteString(i.prefix)
 		from := drawn[n*idRandom:]
 		bits, left := uint64(0), 0
 		for range idLen {
 			if left < 5 {
 				bits, left, from = bits|uint64(from[0])<<left, left+8, from[1:]
 			}
-			text = append(text, idAlphabet[bits%32])
+			text.WriteByte(idAlphabet[bits%32])
 			bits, left = bits>>5, left-5
 		}
 	}
-	return string(text), nil
+	return text.String(), nil
 }
 
 // NewReplicaID names a server process.

@@ -20,7 +20,7 @@ type Metrics struct {
 	calls           *prometheus.CounterVec
 	duration        *prometheus.HistogramVec
 	inFlight        *prometheus.GaugeVec
-	checks          *prometheus.CounterVec
+	checks          *checkCounts
 	undecided       *prometheus.CounterVec
 	stale           prometheus.Counter
 	refusalsDropped prometheus.Counter
@@ -33,8 +33,6 @@ type Metrics struct {
 	quickCheck, quickBatch, quickEnvoy *quickCalls
 	// doors are the counters of the doors over HTTP, by their names.
 	doors map[string]*quickCalls
-	// reasons are the counters of checks, found once.
-	reasons map[string]*[256]prometheus.Counter
 }
 
 // NewMetrics makes the metrics and registers them; nil registers nowhere.
@@ -50,9 +48,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		inFlight: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "keystile_calls_in_flight", Help: "Calls under way, by door.",
 		}, []string{"door"}),
-		checks: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "keystile_checks_total", Help: "Decided checks by door and reason.",
-		}, []string{"door", "reason"}),
+		checks: newCheckCounts(),
 		undecided: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "keystile_checks_undecided_total", Help: "Checks that could not be decided, by door.",
 		}, []string{"door"}),
@@ -84,13 +80,6 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	m.doors = make(map[string]*quickCalls)
 	for _, door := range []string{doorExtAuthz, doorForwardAuth, doorAuthRequest} {
 		m.doors[door] = m.newQuickCalls(door, door)
-	}
-	m.reasons = make(map[string]*[256]prometheus.Counter)
-	for _, door := range []string{doorGRPC, doorREST, doorEnvoy, doorExtAuthz, doorForwardAuth, doorAuthRequest} {
-		m.reasons[door] = &[256]prometheus.Counter{}
-		for _, e := range access.Entries() {
-			m.reasons[door][e.Reason] = m.checks.WithLabelValues(door, e.Name)
-		}
 	}
 	if r != nil {
 		r.MustRegister(m.calls, m.duration, m.inFlight, m.checks, m.undecided, m.stale, m.refusalsDropped,
@@ -154,25 +143,18 @@ func (m *Metrics) call(c *callInfo, code codes.Code, took time.Duration) {
 	m.duration.WithLabelValues(c.door, c.method).Observe(took.Seconds())
 }
 
-func (m *Metrics) check(door string, reason access.Reason) { m.counter(door, reason).Inc() }
+func (m *Metrics) check(door string, reason access.Reason) { m.checks.at(door, reason).Add(1) }
 
 // tally counts checks by their reasons.
-type tally [256]int
+type tally [256]uint64
 
 // checked counts many checks.
 func (m *Metrics) checked(door string, t *tally) {
 	for reason, n := range t {
 		if n > 0 {
-			m.counter(door, access.Reason(reason)).Add(float64(n))
+			m.checks.at(door, access.Reason(reason)).Add(n)
 		}
 	}
-}
-
-func (m *Metrics) counter(door string, reason access.Reason) prometheus.Counter {
-	if counters := m.reasons[door]; counters != nil && counters[reason] != nil {
-		return counters[reason]
-	}
-	return m.checks.WithLabelValues(door, reason.String())
 }
 
 func outcome(err error) string {

@@ -47,17 +47,17 @@ func (p Peppers) DigestOf(sum storage.Digest) (storage.Digest, string) {
 }
 
 // Find looks a presented secret up under each pepper in turn, by a function that
-// puts the evidence about a digest into g. When nothing is found, g is zero.
-func (p Peppers) Find(s Secret, g *Grant, lookup func(digest *storage.Digest) bool) bool {
-	sum := storage.Digest(s.Sum())
+// puts the evidence about a digest into g, and does not keep the digest. When nothing
+// is found, g is zero.
+func (p Peppers) Find(d *Digester, s Secret, g *Grant, lookup func(digest *storage.Digest) bool) bool {
+	sum := d.sumOf(s)
 	if len(p.List) == 0 {
-		if lookup(&sum) && g.Secret().PepperID == "" {
+		if lookup(sum) && g.Secret().PepperID == "" {
 			return true
 		}
 	}
 	for i := range p.List {
-		digest := p.List[i].Apply(sum)
-		if lookup(&digest) && g.Secret().PepperID == p.List[i].ID {
+		if lookup(d.under(p.List, i)) && g.Secret().PepperID == p.List[i].ID {
 			return true
 		}
 	}
