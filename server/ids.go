@@ -78,18 +78,29 @@ func (i *ids) draw() (string, error) {
 	var text strings.Builder
 	text.Grow(idBatch * (len(i.prefix) + idLen))
 	for n := range idBatch {
+		id := idOf([idRandom]byte(drawn[n*idRandom:]))
 		text.WriteString(i.prefix)
-		from := drawn[n*idRandom:]
-		bits, left := uint64(0), 0
-		for range idLen {
-			if left < 5 {
-				bits, left, from = bits|uint64(from[0])<<left, left+8, from[1:]
-			}
-			text.WriteByte(idAlphabet[bits%32])
-			bits, left = bits>>5, left-5
-		}
+		text.Write(id[:])
 	}
 	return text.String(), nil
+}
+
+// idOf spells random bytes: 8 characters to 5 bytes, and the last two by a byte each.
+func idOf(random [idRandom]byte) (id [idLen]byte) {
+	const group, bytes = 8, 5
+	at := 0
+	for ; at+group <= idLen; at += group {
+		from := random[at/group*bytes:]
+		bits := uint64(from[0]) | uint64(from[1])<<8 | uint64(from[2])<<16 | uint64(from[3])<<24 | uint64(from[4])<<32
+		for i := range group {
+			id[at+i] = idAlphabet[bits%32]
+			bits >>= 5
+		}
+	}
+	for i, b := range random[at/group*bytes:] {
+		id[at+i] = idAlphabet[b%32]
+	}
+	return id
 }
 
 // NewReplicaID names a server process.
