@@ -112,6 +112,7 @@ func (l *lease) question(m moment, replicas int64) (question, bool) {
 		q.rate = s.pooled
 		if l.away {
 			// What the rate has brought since is nobody's debt.
+			q.settles = l.owes
 			q.owed = max(0, min(l.owes, s.local.Left(0, m.at)-s.local.Left(l.tat, m.at)))
 			q.want += q.owed
 		}
@@ -181,7 +182,9 @@ func (l *lease) land(m moment, q *question, a answer) (again bool) {
 	if q.owed > 0 {
 		tokens -= min(tokens, q.owed)
 	}
-	l.away = false
+	// What was let through since it was asked is paid by the next answer.
+	l.owes = max(0, l.owes-q.settles)
+	l.away = l.away && l.owes > 0
 	l.came -= tokens // keep counts them again
 	l.keep(tokens)
 	if len(rest) > 0 {

@@ -18,11 +18,13 @@ type question struct {
 	draw  Draw
 	// want and least are as in Ask and Draw.
 	want, least int64
-	// callers is how many of those who wait this is for, owed what was let through
-	// while the pool was away, and turn the lease's when it was asked.
+	// callers is how many of those who wait this is for, and turn the lease's when it was
+	// asked.
 	callers int
-	owed    int64
 	turn    int64
+	// settles is all that had been let through by then while the pool was away, and owed
+	// what of it is still to be paid.
+	settles, owed int64
 }
 
 // answer is what a store says to it.
