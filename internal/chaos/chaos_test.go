@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 )
@@ -36,11 +37,31 @@ func configure(t *testing.T, tags string) *Config {
 
 func TestReplicasKeepThePromise(t *testing.T) {
 	config := configure(t, "")
+	keepsThePromise(t, config, (*Run).eventful)
+}
+
+// Where replicas share rate limits through Redis, that and the way to it break too.
+func TestReplicasKeepThePromiseWithRedis(t *testing.T) {
+	config := configure(t, "")
+	config.Redis = true
+	config.Duration /= 3
+	// What a shorter run with fewer clients does with keys and quotas proves little by
+	// itself.
+	config.Clients = min(config.Clients, 4)
+	keepsThePromise(t, config, func(r *Run) error { return r.Book.eventfulRates() })
+}
+
+// keepsThePromise wants a run to be as promised, and to have been one.
+func keepsThePromise(t *testing.T, config *Config, eventful func(*Run) error) {
+	t.Helper()
 	run, err := Do(t, config)
-	v := Judge(run.History)
+	v := Judge(run)
 	t.Logf("%s\n%d operations on %d keys, judged in %s", run.Summary(), v.Ops, v.Keys, v.Took)
 	if err == nil {
-		err = run.eventful()
+		err = run.answered()
+	}
+	if err == nil {
+		err = eventful(run)
 	}
 	if err == nil && v.Good() {
 		return
@@ -68,7 +89,7 @@ func TestBrokenServersAreCaught(t *testing.T) {
 			// It ends as soon as something is noticed.
 			config.Duration = max(config.Duration, 3*time.Minute)
 			run, err := Do(t, config)
-			v := Judge(run.History)
+			v := Judge(run)
 			t.Logf("noticed after %s; %d operations on %d keys, judged in %s", run.Found.Round(10*time.Millisecond), v.Ops, v.Keys, v.Took)
 			if run.Found == 0 || len(v.Broken) == 0 {
 				t.Errorf("the rules do not notice %s: %v\n%s\n%s", tag, err, run.Summary(), run.schedule())
@@ -77,5 +98,20 @@ func TestBrokenServersAreCaught(t *testing.T) {
 				t.Errorf("porcupine does not notice %s: %v\n%s", tag, err, run.Summary())
 			}
 		})
+	}
+}
+
+// So has one whose limits are broken on purpose.
+func TestBrokenLimitsAreCaught(t *testing.T) {
+	const tag = "mutant_keep_twice"
+	config := configure(t, tag)
+	config.Duration = max(config.Duration, 3*time.Minute)
+	run, err := Do(t, config)
+	v := Judge(run)
+	for i := range v.Overdrafts {
+		t.Logf("noticed after %s: %s", run.Found.Round(10*time.Millisecond), &v.Overdrafts[i])
+	}
+	if run.Found == 0 || !slices.ContainsFunc(v.Overdrafts, func(o Overdraft) bool { return o.Rule == ruleQuota }) {
+		t.Errorf("the rules do not notice %s: %v\n%s\n%s", tag, err, run.Summary(), run.schedule())
 	}
 }

@@ -38,6 +38,7 @@ type clients struct {
 	group   *group
 	config  *Config
 	history *History
+	book    *book
 	since   func() time.Duration
 	base    time.Time
 	tally   tally

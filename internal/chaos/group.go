@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -21,6 +22,7 @@ import (
 
 	pb "github.com/keystile/keystile/api/keystile/v1"
 	"github.com/keystile/keystile/internal/pgtest"
+	"github.com/keystile/keystile/internal/redistest"
 )
 
 // Where the keys of a run belong.
@@ -36,6 +38,12 @@ type group struct {
 	// databaseURL leads to the store directly.
 	databaseURL string
 	links       [replicas]*link
+	// redis is nil where rate limits are shared through Postgres, and paths are the
+	// replicas' links to it.
+	redis *redistest.Server
+	paths [replicas]*link
+	// redisDead is true while Redis is killed. The nemesis alone looks at it.
+	redisDead bool
 	// random decides how processes are started.
 	random *rand.Rand
 	folder string
@@ -46,8 +54,12 @@ type group struct {
 	// unlucky is when a write by a replica last had no answer, since the start.
 	unlucky [replicas]atomic.Int64
 
+	since func() time.Duration
+
 	mu        sync.Mutex
 	processes [replicas]*process
+	// losses are when counters of rate limits were lost.
+	losses []span
 }
 
 // newGroup starts everything, and waits until every replica decides.
@@ -60,6 +72,9 @@ func newGroup(tb testing.TB, config *Config) *group {
 		cluster: pgtest.Start(tb, pgtest.Config{Durable: true, Settings: []string{"authentication_timeout=3s"}}),
 	}
 	g.databaseURL = g.cluster.NewDatabase(tb)
+	if config.Redis {
+		g.redis = redistest.Start(tb)
+	}
 	tb.Cleanup(g.end)
 	if err := g.start(tb.Context()); err != nil {
 		tb.Fatal(err)
@@ -77,6 +92,12 @@ func (g *group) start(ctx context.Context) error {
 	}
 	for r := range replicas {
 		if g.links[r], err = newLink(fmt.Sprintf("replica %d", r), upstream.Host); err != nil {
+			return err
+		}
+		if g.redis == nil {
+			continue
+		}
+		if g.paths[r], err = newLink(fmt.Sprintf("replica %d to Redis", r), g.redis.Addr()); err != nil {
 			return err
 		}
 	}
@@ -114,12 +135,15 @@ func (g *group) launch(r int) error {
 		"--database-url", databaseURL, "--max-staleness", g.config.Lease.String(), "--propagation-timeout", "700ms",
 		"--bootstrap-key-file", g.rootFile(), "--db-connect-timeout", "2s", "--db-statement-timeout", "3s", "--db-lock-timeout", "2s",
 	}
+	if g.redis != nil {
+		args = append(args, "--redis-url", "redis://"+g.paths[r].proxy.Listen+"/0")
+	}
 	// Wakes only make things faster.
 	if g.random.IntN(4) == 0 {
 		args = append(args, "--no-notify")
 	}
 	g.starts++
-	p, err := launch(g.config.Binary, filepath.Join(g.folder, fmt.Sprintf("replica-%d-%d.log", r, g.starts)), args...)
+	p, err := launch(g.starts, g.config.Binary, filepath.Join(g.folder, fmt.Sprintf("replica-%d-%d.log", r, g.starts)), args...)
 	g.mu.Lock()
 	g.processes[r] = p
 	g.mu.Unlock()
@@ -172,7 +196,7 @@ func (g *group) furnish(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("furnishing the store: %w", err)
 	}
-	return nil
+	return g.furnishMarket(ctx, kinds())
 }
 
 // drop ends connections to the store: all of them, or those that carry wakes.
@@ -195,9 +219,15 @@ func (g *group) drop(ctx context.Context, all bool) error {
 func (g *group) healAll(tb testing.TB) error {
 	tb.Helper()
 	g.cluster.Restart(tb)
+	if g.redis != nil {
+		g.reviveRedis(tb)
+	}
 	var err error
 	for r := range replicas {
 		err = errors.Join(err, g.links[r].heal())
+		if g.redis != nil {
+			err = errors.Join(err, g.paths[r].heal())
+		}
 		p := g.process(r)
 		select {
 		case <-p.done:
@@ -215,8 +245,43 @@ func (g *group) end() {
 		if p := g.process(r); p != nil {
 			p.kill()
 		}
-		if g.links[r] != nil {
-			g.links[r].cut()
+		for _, l := range []*link{g.links[r], g.paths[r]} {
+			if l != nil {
+				l.cut()
+			}
 		}
 	}
+}
+
+// killRedis ends Redis without notice.
+func (g *group) killRedis(tb testing.TB) {
+	tb.Helper()
+	g.losing(func() { g.redis.Kill(tb) })
+	g.redisDead = true
+}
+
+// reviveRedis has Redis run, whether it was killed or paused.
+func (g *group) reviveRedis(tb testing.TB) {
+	tb.Helper()
+	if g.redisDead {
+		g.redis.Restart(tb)
+		g.redisDead = false
+		return
+	}
+	g.redis.Resume(tb)
+}
+
+// losing does what loses counters of rate limits, and notes when.
+func (g *group) losing(what func()) {
+	from := g.since()
+	what()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.losses = append(g.losses, span{from, g.since()})
+}
+
+func (g *group) lostCounters() []span {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Clone(g.losses)
 }

@@ -84,14 +84,31 @@ func (n *nemesis) do(f Fault) error {
 	case RestartStore:
 		n.group.cluster.Stop(n.tb)
 	case CrashStore:
-		n.group.cluster.Kill(n.tb)
+		n.crashStore()
 	case DropListeners:
 		// Postgres may be away; then there is nothing to drop.
 		_ = n.group.drop(n.tb.Context(), false)
 	case DropConnections:
 		_ = n.group.drop(n.tb.Context(), true)
+	case CutRedis:
+		n.group.paths[f.Replica].cut()
+	case SlowRedis:
+		return n.group.paths[f.Replica].slow(f.By)
+	case PauseRedis:
+		n.group.redis.Pause(n.tb)
+	case KillRedis:
+		n.group.killRedis(n.tb)
 	}
 	return nil
+}
+
+// crashStore crashes Postgres. What was taken of rate limits is not on its disk at once.
+func (n *nemesis) crashStore() {
+	if n.group.redis != nil {
+		n.group.cluster.Kill(n.tb)
+		return
+	}
+	n.group.losing(func() { n.group.cluster.Kill(n.tb) })
 }
 
 func (n *nemesis) undo(f Fault) error {
@@ -105,6 +122,10 @@ func (n *nemesis) undo(f Fault) error {
 		return n.group.launch(f.Replica)
 	case RestartStore, CrashStore:
 		n.group.cluster.Restart(n.tb)
+	case CutRedis, SlowRedis:
+		return n.group.paths[f.Replica].heal()
+	case PauseRedis, KillRedis:
+		n.group.reviveRedis(n.tb)
 	case DropListeners, DropConnections:
 	}
 	return nil

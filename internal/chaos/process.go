@@ -26,8 +26,10 @@ const startTimeout = 30 * time.Second
 // process is one running replica. It is never started again: the next one is
 // another process.
 type process struct {
-	cmd  *exec.Cmd
-	conn *grpc.ClientConn
+	// number tells it from all others of a run.
+	number int
+	cmd    *exec.Cmd
+	conn   *grpc.ClientConn
 	// How it is spoken to.
 	keys  pb.KeyServiceClient
 	dirs  pb.DirectoryServiceClient
@@ -36,12 +38,12 @@ type process struct {
 }
 
 // launch starts a replica that logs to a file, and returns once it listens.
-func launch(binary, logPath string, args ...string) (*process, error) {
+func launch(number int, binary, logPath string, args ...string) (*process, error) {
 	log, err := os.Create(logPath)
 	if err != nil {
 		return nil, fmt.Errorf("log: %w", err)
 	}
-	p := &process{done: make(chan struct{})}
+	p := &process{number: number, done: make(chan struct{})}
 	p.cmd = exec.Command(binary, append([]string{
 		"serve", "--grpc-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--drain-delay", "200ms",
 	}, args...)...)

@@ -21,6 +21,8 @@ type Config struct {
 	Seed     uint64
 	Duration time.Duration
 	Clients  int
+	// Redis is where replicas share rate limits; without it that is Postgres.
+	Redis bool
 	// Lease is --max-staleness.
 	Lease time.Duration
 	// Log is told what happens.
@@ -35,6 +37,10 @@ type Run struct {
 	Diary []string
 	Did   map[Trouble]int
 	tally *tally
+	// Book is what was spent of limits.
+	Book  *book
+	group *group
+	base  time.Time
 	// Found is when the first breach of a rule was noticed, which ended the run; 0
 	// is never.
 	Found time.Duration
@@ -42,9 +48,11 @@ type Run struct {
 	Logs string
 }
 
-// How a run ends: for how long everything may take to work again, and how often
-// every key is then checked by every replica.
+// How a run goes beside its configuration: how many clients make calls that cost; and
+// how it ends: for how long everything may take to work again, and how often every key
+// is then checked by every replica.
 const (
+	spenders = 8
 	recovery = 30 * time.Second
 	lastLook = 2
 )
@@ -56,8 +64,9 @@ func Do(tb testing.TB, config *Config) (*Run, error) {
 	g := newGroup(tb, config)
 	base := time.Now()
 	since := func() time.Duration { return time.Since(base) }
-	run := &Run{History: &History{}, Faults: Schedule(config.Seed, config.Duration, config.Lease), Logs: g.folder}
-	shared := &clients{group: g, config: config, history: run.History, since: since, base: base}
+	g.since = since
+	run := &Run{History: &History{}, Faults: Schedule(config.Seed, config.Duration, config.Lease, config.Redis), Logs: g.folder, Book: newBook(), group: g, base: base}
+	shared := &clients{group: g, config: config, history: run.History, since: since, base: base, book: run.Book}
 	run.tally = &shared.tally
 	ctx, stop := context.WithCancel(tb.Context())
 	defer stop()
@@ -65,6 +74,10 @@ func Do(tb testing.TB, config *Config) (*Run, error) {
 	for i := range config.Clients {
 		c := &client{clients: shared, name: i, random: rand.New(rand.NewPCG(config.Seed, uint64(100+i)))} //nolint:gosec // replayable, guards nothing
 		working.Go(func() { c.work(ctx) })
+	}
+	for i := range spenders {
+		s := &spender{clients: shared, name: config.Clients + i, random: rand.New(rand.NewPCG(config.Seed, uint64(10_000+i)))} //nolint:gosec // as above
+		working.Go(func() { s.work(ctx) })
 	}
 	n := &nemesis{tb: tb, group: g, since: since, did: map[Trouble]int{}}
 	err := run.suffer(n, config, since)
@@ -75,6 +88,9 @@ func Do(tb testing.TB, config *Config) (*Run, error) {
 	working.Wait()
 	if err == nil && run.Found == 0 {
 		err = run.lookBack(tb, shared)
+	}
+	if err == nil && run.Found == 0 {
+		err = run.spendAfter(tb, shared)
 	}
 	run.Diary, run.Did = n.diary, n.did
 	return run, err
@@ -102,14 +118,27 @@ func (r *Run) suffer(n *nemesis, config *Config, since func() time.Duration) err
 			continue
 		}
 		look = since() + time.Second
-		for _, k := range r.History.Keys() {
-			if len(breaches(k.Ops())) > 0 {
-				r.Found = since()
-				return nil
-			}
+		if r.found() {
+			r.Found = since()
+			return nil
 		}
 	}
 	return nil
+}
+
+// found looks for a breach of any rule.
+func (r *Run) found() bool {
+	for _, k := range r.History.Keys() {
+		if len(breaches(k.Ops())) > 0 {
+			return true
+		}
+	}
+	return len(r.Book.overdrafts(r.circumstances(), time.Since(r.base))) > 0
+}
+
+// circumstances are what the bounds of limits depend on.
+func (r *Run) circumstances() *circumstances {
+	return &circumstances{base: r.base, losses: r.group.lostCounters()}
 }
 
 // recover makes everything whole, and wants everything to work again without help.

@@ -33,19 +33,28 @@ const (
 	// DropListeners ends the connections that wakes come over, DropConnections all.
 	DropListeners
 	DropConnections
+	// CutRedis and SlowRedis do to a replica's link to Redis what Cut and Slow do to that to
+	// Postgres.
+	CutRedis
+	SlowRedis
+	// PauseRedis stops Redis where it stands, and KillRedis ends it without notice: what it
+	// knew is gone.
+	PauseRedis
+	KillRedis
 )
 
 func (t Trouble) String() string {
 	return [...]string{
 		"none", "cut", "swallow", "swallow requests", "swallow answers", "slow", "pause", "kill", "terminate",
 		"restart Postgres", "crash Postgres", "drop listeners", "drop connections",
+		"cut Redis", "slow Redis", "pause Redis", "kill Redis",
 	}[t]
 }
 
 // Fault is one thing that goes wrong for a while.
 type Fault struct {
 	Trouble Trouble
-	// Replica is whose link or process it is. Postgres is everybody's.
+	// Replica is whose link or process it is. Postgres and Redis are everybody's.
 	Replica int
 	At, For time.Duration
 	// By is the delay of Slow.
@@ -54,19 +63,19 @@ type Fault struct {
 
 func (f Fault) String() string {
 	text := fmt.Sprintf("%8.3f for %5.2f  %s", f.At.Seconds(), f.For.Seconds(), f.Trouble)
-	if f.Trouble == Slow {
+	if f.Trouble == Slow || f.Trouble == SlowRedis {
 		text += " by " + f.By.String()
 	}
-	if f.Trouble < RestartStore {
+	if f.Trouble < RestartStore || f.Trouble == CutRedis || f.Trouble == SlowRedis {
 		text += fmt.Sprintf(", replica %d", f.Replica)
 	}
 	return text
 }
 
 // Schedule draws the faults of a run from its seed, in the order of their beginning.
-// Each link, each process and Postgres have good times and bad ones of their own,
+// Each link, each process, Postgres and, if there is one, Redis have good times and bad ones of their own,
 // which overlap as they happen to. Bad times are short, or longer than a lease.
-func Schedule(seed uint64, duration, lease time.Duration) []Fault {
+func Schedule(seed uint64, duration, lease time.Duration, redis bool) []Fault {
 	var out []Fault
 	for r := range replicas {
 		links := rand.New(rand.NewPCG(seed, uint64(10+r))) //nolint:gosec // replayable, guards nothing
@@ -93,8 +102,30 @@ func Schedule(seed uint64, duration, lease time.Duration) []Fault {
 		}
 		return f
 	})...)
+	if redis {
+		out = append(out, redisTroubles(seed, duration, lease)...)
+	}
 	slices.SortStableFunc(out, func(a, b Fault) int { return cmp.Compare(a.At, b.At) })
 	return out
+}
+
+// redisTroubles draws what goes wrong with Redis, and on the way to it. Replicas wait ten
+// milliseconds for it, so a link is slow by about as much.
+func redisTroubles(seed uint64, duration, lease time.Duration) []Fault {
+	var out []Fault
+	for r := range replicas {
+		paths := rand.New(rand.NewPCG(seed, uint64(40+r))) //nolint:gosec // replayable, guards nothing
+		out = append(out, spread(paths, duration, 2*time.Second, 6*time.Second, func() Fault {
+			return Fault{
+				Trouble: pick(paths, CutRedis, SlowRedis), Replica: r,
+				For: between(paths, lease/15, lease), By: between(paths, 2*time.Millisecond, 15*time.Millisecond),
+			}
+		})...)
+	}
+	redis := rand.New(rand.NewPCG(seed, 50)) //nolint:gosec // replayable, guards nothing
+	return append(out, spread(redis, duration, 2*time.Second, 6*time.Second, func() Fault {
+		return Fault{Trouble: pick(redis, PauseRedis, KillRedis), For: between(redis, lease/15, lease)}
+	})...)
 }
 
 // spread draws faults with good times between them, one after another.

@@ -7,7 +7,7 @@ import (
 )
 
 func TestScheduleComesFromItsSeed(t *testing.T) {
-	draw := func(seed uint64) []Fault { return Schedule(seed, time.Minute, 3*time.Second) }
+	draw := func(seed uint64) []Fault { return Schedule(seed, time.Minute, 3*time.Second, true) }
 	if !slices.Equal(draw(1), draw(1)) {
 		t.Error("a seed gives two schedules")
 	}
@@ -27,9 +27,13 @@ func TestScheduleIsTrouble(t *testing.T) {
 			replica int
 		}
 		free := map[place]time.Duration{}
-		for _, f := range Schedule(seed, time.Minute, lease) {
+		for _, f := range Schedule(seed, time.Minute, lease, true) {
 			at := place{Cut, f.Replica}
 			switch {
+			case f.Trouble >= PauseRedis:
+				at = place{PauseRedis, 0}
+			case f.Trouble >= CutRedis:
+				at.of = CutRedis
 			case f.Trouble >= RestartStore:
 				at = place{RestartStore, 0}
 			case f.Trouble >= Pause:
@@ -43,7 +47,7 @@ func TestScheduleIsTrouble(t *testing.T) {
 			long[f.Trouble] = long[f.Trouble] || f.For > lease
 		}
 	}
-	for trouble := Cut; trouble <= DropConnections; trouble++ {
+	for trouble := Cut; trouble <= KillRedis; trouble++ {
 		if !seen[trouble] {
 			t.Errorf("%s never happens", trouble)
 		}

@@ -22,16 +22,20 @@ type Verdict struct {
 	// order of events explains, and Unclear those that porcupine gave up on.
 	Broken              map[*Key][]Breach
 	Impossible, Unclear []*Key
-	Took                time.Duration
+	// Overdrafts are the limits of which too much was let through.
+	Overdrafts []Overdraft
+	Took       time.Duration
 }
 
 // Good tells whether everything was seen to be as promised.
-func (v *Verdict) Good() bool { return len(v.Broken)+len(v.Impossible)+len(v.Unclear) == 0 }
+func (v *Verdict) Good() bool {
+	return len(v.Broken)+len(v.Impossible)+len(v.Unclear)+len(v.Overdrafts) == 0
+}
 
-// Judge judges a history.
-func Judge(h *History) *Verdict {
+// Judge judges what clients saw in a run.
+func Judge(r *Run) *Verdict {
 	began := time.Now()
-	keys := h.Keys()
+	keys := r.History.Keys()
 	v := &Verdict{Keys: len(keys), Broken: map[*Key][]Breach{}}
 	next := make(chan *Key)
 	var mu sync.Mutex
@@ -62,6 +66,7 @@ func Judge(h *History) *Verdict {
 		next <- k
 	}
 	close(next)
+	v.Overdrafts = r.Book.overdrafts(r.circumstances(), 0)
 	searching.Wait()
 	v.Took = time.Since(began)
 	return v
@@ -86,6 +91,14 @@ func (v *Verdict) Explain(folder string) (string, error) {
 	for k, found := range v.Broken {
 		offending[k] = true
 		fmt.Fprintf(&b, "key %s: %d times\n  %s\n", k.ID, len(found), found[0].String())
+	}
+	for i := range v.Overdrafts {
+		o := &v.Overdrafts[i]
+		path := filepath.Join(folder, fmt.Sprintf("overdraft-%d.txt", i))
+		if err := os.WriteFile(path, []byte(o.lines()), 0o600); err != nil {
+			return b.String(), fmt.Errorf("writing what was spent: %w", err)
+		}
+		fmt.Fprintf(&b, "%s\nwhat was let through: %s\n", o, path)
 	}
 	shown := 0
 	for k := range offending {
@@ -137,26 +150,32 @@ func (r *Run) Summary() string {
 	return fmt.Sprintf(
 		"checks: %d allowed, %d refused, %d undecided, %d at a revision; reads: %d\n"+
 			"writes: %d confirmed, %d pending with a stop time, %d pending without, %d open, %d without effect\n"+
-			"        %d created, %d rotated, %d revoked, %d disabled, %d enabled\nfaults: %v",
+			"        %d created, %d rotated, %d revoked, %d disabled, %d enabled\n%sfaults: %v",
 		t.allowed.Load(), t.refused.Load(), t.undecided.Load(), t.atLeast.Load(), t.reads.Load(),
 		t.confirmed.Load(), t.pending.Load(), t.unnamed.Load(), t.open.Load(), t.failed.Load(),
-		t.created.Load(), t.rotated.Load(), t.revoked.Load(), t.disabled.Load(), t.enabled.Load(), r.Did)
+		t.created.Load(), t.rotated.Load(), t.revoked.Load(), t.disabled.Load(), t.enabled.Load(), r.Book.summary(), r.Did)
 }
 
 // schedule tells what went wrong when, for whoever reads a failure.
 func (r *Run) schedule() string { return strings.Join(r.Diary, "\n") }
+
+// answered wants every answer to have been one, or a failure that is to be expected.
+func (r *Run) answered() error {
+	if odd := r.tally.odd.Load(); odd > 0 {
+		return fmt.Errorf("%d answers were neither an answer nor a failure that is to be expected", odd)
+	}
+	return nil
+}
 
 // eventful wants a run to have been one: a history in which nothing happened
 // breaks no promise.
 func (r *Run) eventful() error {
 	t := r.tally
 	switch {
-	case t.odd.Load() > 0:
-		return fmt.Errorf("%d answers were neither an answer nor a failure that is to be expected", t.odd.Load())
 	case t.allowed.Load() < 200 || t.refused.Load() < 200 || t.undecided.Load() == 0 || t.atLeast.Load() < 20:
 		return errors.New("too few checks came to something")
 	case t.confirmed.Load() < 20 || t.pending.Load() == 0 || t.revoked.Load() < 3 || t.disabled.Load() < 3 || t.rotated.Load() < 3:
 		return errors.New("too few writes came to something")
 	}
-	return nil
+	return errors.Join(r.Book.eventfulRates(), r.Book.eventfulQuotas())
 }

@@ -187,6 +187,9 @@ func (l *lease) land(m moment, q *question, a answer) (again bool) {
 	l.away = l.away && l.owes > 0
 	l.came -= tokens // keep counts them again
 	l.keep(tokens)
+	if mutantKeepTwice {
+		l.keep(tokens)
+	}
 	if len(rest) > 0 {
 		return true
 	}

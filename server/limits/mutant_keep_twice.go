@@ -1,0 +1,5 @@
+//go:build mutant_keep_twice
+
+package limits
+
+const mutantKeepTwice = true
