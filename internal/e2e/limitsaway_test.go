@@ -89,9 +89,23 @@ func TestLimitsWithoutRedis(t *testing.T) {
 		for replica := range f.replicas {
 			eventually(t, 20*time.Second, "limits are shared again", func() bool { return !f.check(replica, probe).Limit.Degraded })
 		}
-		owed := f.load(fresh, 40, 40, 40)
-		t.Logf("%s: of what was spent without Redis %v more are allowed after", loss.name, owed.each)
+		f.repaid(fresh, loss.name)
 		f.small(t)
+	}
+}
+
+// repaid: every replica pays back what it let through alone. Together that was all that
+// there is, so next to nothing is left.
+func (f *fleet) repaid(secret, loss string) {
+	f.t.Helper()
+	for replica := range f.replicas {
+		eventually(f.t, 5*time.Second, "a limit is shared again", func() bool { return !f.check(replica, secret).Limit.Degraded })
+	}
+	// By now one call of each may have been let through, with what others were yet to pay.
+	got := f.load(secret, 40, 40, 40)
+	f.t.Logf("%s: of what was spent without Redis %v more are allowed after", loss, got.each)
+	if got.allowed > 3 {
+		f.t.Errorf("%s: a limit that was spent without Redis is not paid back: %v more are allowed, refused %v", loss, got.each, got.refused)
 	}
 }
 
@@ -100,61 +114,33 @@ func TestLimitsOnStoreLoss(t *testing.T) {
 	redis := redistest.Start(t)
 	shared := []string{"--redis-url", "redis://" + redis.Addr() + "/0", "--limits-on-store-loss"}
 	f := newFleet(t, migrated(t), append(shared[:3:3], "deny"), append(shared[:3:3], "allow"))
-	_, secret := f.bounded(hourly(5))
-	redis.Pause(t)
-	got := f.load(secret, 30, 30)
-	if got.each[0] != 0 || got.each[1] != 30 || got.degraded != 60 || !got.only("RATE_LIMITED") || got.slowest() > 200*time.Millisecond {
-		t.Errorf("allowed %v, %d are degraded, p99 %s, refused %v", got.each, got.degraded, got.slowest(), got.refused)
-	}
-	redis.Resume(t)
-	_, probe := f.bounded(hourly(1_000_000))
-	for replica := range f.replicas {
-		eventually(t, 20*time.Second, "limits are shared again", func() bool { return !f.check(replica, probe).Limit.Degraded })
-	}
-	f.undisturbed(func() string {
+	for _, loss := range []struct {
+		name       string
+		begin, end func(testing.TB)
+	}{{"paused", redis.Pause, redis.Resume}, {"killed", redis.Kill, redis.Restart}} {
 		_, secret := f.bounded(hourly(5))
-		if got := f.load(secret, 20, 20); got.allowed != 5 || got.degraded > 0 || !got.only("RATE_LIMITED") {
-			return fmt.Sprintf("5 an hour after all: allowed %v, %d are degraded, refused %v", got.each, got.degraded, got.refused)
+		_, quota := f.bounded(total(100))
+		loss.begin(t)
+		got := f.load(secret, 30, 30)
+		if got.each[0] != 0 || got.each[1] != 30 || got.degraded != 60 || !got.only("RATE_LIMITED") || got.slowest() > 200*time.Millisecond {
+			t.Errorf("%s: allowed %v, %d are degraded, p99 %s, refused %v", loss.name, got.each, got.degraded, got.slowest(), got.refused)
 		}
-		return ""
-	})
-}
-
-// Without Postgres a quota that is not held is not decided, and rate limits go on.
-func TestLimitsWithoutPostgres(t *testing.T) {
-	url := migrated(t)
-	way := newLink(t, hostOf(t, url))
-	f := newFleet(t, through(t, url, way), alike(2, "--max-staleness", "60s")...)
-	_, rate := f.bounded(hourly(300))
-	_, quota := f.bounded(total(1000))
-	before := f.load(quota, 100, 100)
-	way.blackHole()
-	away := f.load(quota, 150, 150)
-	t.Logf("a quota: %v are spent before, %v without Postgres, p99 %s, refused %v", before.each, away.each, away.slowest(), away.refused)
-	// Two replicas part what is left in 40 shares.
-	if away.allowed > 2*(1000/40+1) || !away.only("STORE_UNAVAILABLE") || away.slowest() > 200*time.Millisecond {
-		t.Errorf("a quota: %v are allowed without Postgres, p99 %s, refused %v", away.each, away.slowest(), away.refused)
-	}
-	for replica := range f.replicas {
-		if v := f.check(replica, quota); v.Allowed || v.status != 503 || v.Reason != "STORE_UNAVAILABLE" {
-			t.Errorf("a quota of which nothing is held: %d %s", v.status, v.Reason)
+		for replica := range f.replicas {
+			if v := f.check(replica, quota); !v.Allowed || v.Limit.Degraded {
+				t.Errorf("%s: a quota, which is not in Redis: %+v", loss.name, v)
+			}
 		}
-	}
-	got := f.load(rate, 200, 200)
-	t.Logf("a rate limit: %v of 300 an hour, p99 %s", got.each, got.slowest())
-	for replica, allowed := range got.each {
-		if allowed < 150 || allowed > 152 {
-			t.Errorf("replica %d has allowed %d, and its share is 150", replica, allowed)
+		loss.end(t)
+		_, probe := f.bounded(hourly(1_000_000))
+		for replica := range f.replicas {
+			eventually(t, 20*time.Second, "limits are shared again", func() bool { return !f.check(replica, probe).Limit.Degraded })
 		}
+		f.undisturbed(func() string {
+			_, secret := f.bounded(hourly(5))
+			if got := f.load(secret, 20, 20); got.allowed != 5 || got.degraded > 0 || !got.only("RATE_LIMITED") {
+				return fmt.Sprintf("%s: 5 an hour after all: allowed %v, %d are degraded, refused %v", loss.name, got.each, got.degraded, got.refused)
+			}
+			return ""
+		})
 	}
-	if got.degraded != 400 || !got.only("RATE_LIMITED") || got.slowest() > 200*time.Millisecond {
-		t.Errorf("a rate limit: %d are degraded, p99 %s, refused %v", got.degraded, got.slowest(), got.refused)
-	}
-	way.set(false)
-	for replica := range f.replicas {
-		eventually(t, 30*time.Second, "quotas are decided again", func() bool { return f.check(replica, quota).Reason != "STORE_UNAVAILABLE" })
-	}
-	// What was asked for without an answer is lost, and nothing is overspent.
-	spent, lacking := f.spend(quota, before.allowed+away.allowed, 0, 1000)
-	t.Logf("a quota: %d are spent in all %s", spent, lacking)
 }
