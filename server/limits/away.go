@@ -1,8 +1,13 @@
 package limits
 
-import "time"
+import (
+	"time"
 
-// deniedFor is what a caller is told to wait who was denied because the pool is away.
+	"github.com/keystile/keystile/server/access"
+)
+
+// deniedFor is what a caller is told to wait whom only the pool can let through, while
+// it is away.
 const deniedFor = time.Second
 
 // goOn decides a part of a call without the pool.
@@ -39,7 +44,12 @@ func (l *lease) takeAway(m moment, cost, replicas int64) (fit, time.Duration) {
 	}
 	next, ok := s.local.Take(l.tat, m.at, cost)
 	if !ok {
-		return refuses, s.local.Retry(l.tat, m.at, cost)
+		retry := s.local.Retry(l.tat, m.at, cost)
+		if retry == access.Never && cost <= s.pooled.Burst {
+			// More than a share has room for, and not more than the pool has.
+			retry = deniedFor
+		}
+		return refuses, retry
 	}
 	l.tat = next
 	l.owes += cost

@@ -17,7 +17,11 @@ import (
 // more a period, and nothing for one of less.
 //
 // What can't be had at once is the reserve, and what replicas hold that have no use
-// for it: together at most 5 % and, of a small limit, one for each replica.
+// for it: together at most 5 % and, of a small limit, one for each replica. So a call
+// that costs more than the pool's burst never fits, and is told so. Were it let through
+// when the pool is whole, what others hold would come on top of the whole limit: they
+// spend it without asking, a replica that was suspended long after the pool is whole
+// again. Nothing but an exact limit, of which nobody holds any, has room for it.
 type split struct {
 	rate     access.Rate
 	exact    bool
