@@ -40,8 +40,8 @@
 // happen, set min-replicas-to-write and keep the clocks in step.
 //
 // A counter that Redis evicts is whole, so its maxmemory-policy must be noeviction,
-// or one that leaves these keys alone. A full Redis that evicts nothing refuses the
-// takes, and the replicas go on as they do without it.
+// or volatile-ttl, which evicts first what would be whole soonest. A full Redis that
+// evicts nothing refuses the takes, and the replicas go on as they do without it.
 //
 // # What it needs
 //
