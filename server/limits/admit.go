@@ -2,142 +2,144 @@ package limits
 
 import (
 	"math"
-	"slices"
 	"strings"
-	"time"
-
-	"github.com/keystile/keystile/server/access"
-	"github.com/keystile/keystile/storage"
+	"sync/atomic"
 )
 
-// lookup gives a subject's terms as of its limits, and makes them when they are new.
-func (e *Engine) lookup(a *Applied) (*terms, error) {
+// lookup finds what is counted of a subject by its limits as they are, and begins to
+// count when they are new.
+func (e *Engine) lookup(c *call, a *Applied, s *spot) error {
 	if a.Subject.Kind == NoKind {
-		return nil, errNobody
+		return errNobody
 	}
-	hash := e.table.hash(&a.Subject)
-	if found := e.table.shard(hash).find(hash, &a.Subject); found != nil {
-		if t := found.terms.Load(); t.say(a.Limits) {
-			return t, nil
-		}
-	}
-	return e.admit(hash, a)
-}
-
-// admit makes room for a subject's counters.
-func (e *Engine) admit(hash uint64, a *Applied) (*terms, error) {
-	s := e.table.shard(hash)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	found := s.find(hash, &a.Subject)
-	var old *terms
-	have := 0
-	if found != nil {
-		if old = found.terms.Load(); old.say(a.Limits) {
-			return old, nil
-		}
-		have = len(old.list)
-	}
-	more := len(a.Limits.RateLimits) + len(a.Limits.Quotas) - have
-	if more > 0 && s.cells+more > s.most && !s.evict(e.table, e.bearings.now(), more, found) {
-		e.full.Add(1)
-		return nil, errFull
-	}
-	t := e.newTerms(a, old)
-	s.cells += more
-	if found != nil {
-		found.terms.Store(t)
-		return t, nil
-	}
-	entry := &entry{hash: hash, subject: a.Subject.clone()}
-	entry.terms.Store(t)
-	s.put(e.table, entry)
-	return t, nil
-}
-
-// newTerms makes terms of limits. Those that keep their names keep their counters.
-func (e *Engine) newTerms(a *Applied, old *terms) *terms {
-	t := &terms{subject: a.Subject.Kind, rates: a.Limits.RateLimits, quotas: a.Limits.Quotas}
-	for i := range t.rates {
-		t.list = append(t.list, e.rateTerm(a, &t.rates[i], old.named(t.rates[i].Name, false)))
-	}
-	for i := range t.quotas {
-		t.list = append(t.list, e.quotaTerm(a, &t.quotas[i], old.named(t.quotas[i].Name, true)))
-	}
-	if old == nil {
-		return t
-	}
-	for i := range old.list {
-		l := old.list[i].lease
-		if l != nil && !slices.ContainsFunc(t.list, func(now term) bool { return now.lease == l }) {
-			l.mu.Lock()
-			l.retire()
-			l.mu.Unlock()
-		}
-	}
-	return t
-}
-
-func (t *terms) named(name string, quota bool) *term {
-	if t == nil {
+	s.kind = a.Subject.Kind
+	id := e.table.seeds.fingerprint(&a.Subject)
+	if e.table.find(e.table.shard(id), id, s) && s.shape.say(a.Limits) && c.hold(e.table, s) {
 		return nil
 	}
-	for i := range t.list {
-		if t.list[i].name == name && t.list[i].quota == quota {
-			return &t.list[i]
+	return e.admit(c, id, a, s)
+}
+
+// admit finds a subject under the lock of whoever removes some, or makes room for its
+// counters. Those of limits that keep their names go on.
+func (e *Engine) admit(c *call, id fingerprint, a *Applied, s *spot) error {
+	t := e.table
+	of := t.shard(id)
+	of.mu.Lock()
+	defer of.mu.Unlock()
+	have := 0
+	if t.find(of, id, s) {
+		if s.shape.say(a.Limits) {
+			c.hold(t, s)
+			return nil
 		}
+		have = len(s.shape.terms)
 	}
+	more := len(a.Limits.RateLimits) + len(a.Limits.Quotas) - have
+	if more > 0 && of.cells+more > of.most && !t.evict(of, e.bearings.now(), more, id) {
+		e.full.Add(1)
+		return errFull
+	}
+	made := spot{kind: a.Subject.Kind, shape: t.shapes.acquire(a.Limits)}
+	made.run = t.claim(of, id, made.shape.width)
+	var old *spot
+	of.born++
+	birth := of.born
+	if have > 0 && t.find(of, id, s) { // it may have been moved
+		old = s
+	}
+	kept := 0
+	for i := range made.shape.terms {
+		word, taken := e.inherit(old, &made, i, a)
+		if taken {
+			kept++
+		}
+		made.word(i).Store(word)
+	}
+	if old != nil {
+		if kept == have {
+			birth = old.birth()
+		}
+		t.dismiss(old)
+		t.remove(of, old)
+	}
+	of.show(made.run, id, birth, made.shape)
+	*s = made
+	c.hold(t, s)
 	return nil
 }
 
-func (e *Engine) rateTerm(a *Applied, l *storage.RateLimit, old *term) term {
-	rate := rateOf(l)
-	t := term{name: l.Name, pace: rate.Pace(), burst: rate.Burst, requests: l.Requests, period: l.Period}
-	if t.pace == (access.Pace{}) {
-		// What can't be read as a rate lets nothing through.
-		t.burst, t.cell = 0, &cell{}
-		return t
-	}
-	if e.alone {
-		if t.cell = (&cell{}); old != nil && old.cell != nil {
-			t.cell = old.cell
+// inherit gives the word that counts a limit from now on: the one that counted it until
+// now, and then it is taken from there, or a new one.
+func (e *Engine) inherit(old, now *spot, i int, a *Applied) (word int64, taken bool) {
+	term := &now.shape.terms[i]
+	var before *atomic.Int64
+	if old != nil {
+		if j := old.shape.named(term.name, term.quota); j >= 0 && old.shape.terms[j].leased == term.leased {
+			before = old.word(j)
 		}
-		return t
 	}
-	if t.lease = e.newLease(a, a.Subject.Key(l.Name), e.pool); old != nil && old.lease != nil {
-		t.lease = old.lease
+	if !term.leased {
+		if before == nil {
+			return 0, false
+		}
+		if word = before.Swap(moved); !used(word) {
+			return 0, false // there are two of that name
+		}
+		return word, true
 	}
-	t.lease.mu.Lock()
-	defer t.lease.mu.Unlock()
-	t.lease.end.Store(math.MaxInt64)
-	t.lease.divide(rate, l.Exact, e.replicas())
-	return t
+	l := e.newLease(a, i)
+	if before != nil {
+		if number := before.Load(); used(number) {
+			if known := e.table.leaseOf(number); known.key == l.key {
+				before.Store(moved)
+				e.arrange(known, a, term, i)
+				return number, true
+			}
+		}
+	}
+	e.arrange(l, a, term, i)
+	return int64(e.table.leases.add(l)), false
 }
 
-func (e *Engine) quotaTerm(a *Applied, q *storage.Quota, old *term) term {
-	t := term{name: q.Name, quota: true, burst: q.Limit}
-	zone, err := time.LoadLocation(q.TimeZone)
-	_, known := access.QuotaSpanAt(q.Period, zone, e.began)
-	if err != nil || !known || q.Limit <= 0 {
-		t.burst, t.cell = 0, &cell{}
-		return t
+func (e *Engine) newLease(a *Applied, i int) *lease {
+	if rates := len(a.Limits.RateLimits); i >= rates {
+		q := &a.Limits.Quotas[i-rates]
+		return &lease{key: a.Subject.QuotaKey(q), side: e.ledger, owner: strings.Clone(a.Subject.Tenant)}
 	}
-	t.lease = e.newLease(a, a.Subject.QuotaKey(q), e.ledger)
-	if old != nil && old.lease != nil && old.lease.key == t.lease.key {
-		t.lease = old.lease
-	}
-	t.lease.mu.Lock()
-	defer t.lease.mu.Unlock()
-	t.lease.govern(q, zone)
-	return t
+	return &lease{key: a.Subject.Key(a.Limits.RateLimits[i].Name), side: e.pool}
 }
 
-func (e *Engine) newLease(a *Applied, key Key, from *side) *lease {
-	l := &lease{key: key, side: from}
-	if from == e.ledger {
-		l.owner = strings.Clone(a.Subject.Tenant)
+// arrange sees to it that a lease goes by the numbers of its limit.
+func (e *Engine) arrange(l *lease, a *Applied, of *term, i int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if rates := len(a.Limits.RateLimits); i >= rates {
+		l.govern(&a.Limits.Quotas[i-rates], of.zone)
+		return
 	}
-	return l
+	rate := &a.Limits.RateLimits[i]
+	l.end.Store(math.MaxInt64)
+	l.divide(rateOf(rate), rate.Exact, e.replicas())
+}
+
+// dismiss ends the counters of a spot that were not taken from it.
+func (t *table) dismiss(s *spot) {
+	for i := range s.shape.terms {
+		number := s.word(i).Load()
+		if s.shape.terms[i].leased && used(number) {
+			l := t.leaseOf(number)
+			l.mu.Lock()
+			l.retire()
+			l.mu.Unlock()
+			s.word(i).Store(gone)
+			t.leases.drop(uint32(number)) //nolint:gosec // a word of a lease
+			continue
+		}
+		if number != moved {
+			s.word(i).Store(gone)
+		}
+	}
 }
 
 // settle finds the counters that apply under the lock of whoever removes some: those
@@ -148,7 +150,12 @@ func (e *Engine) settle(applied []Applied) error {
 		if a.Limits == nil || a.Limits.Empty() {
 			continue
 		}
-		if _, err := e.admit(e.table.hash(&a.Subject), a); err != nil {
+		if a.Subject.Kind == NoKind {
+			return undecided(errNobody)
+		}
+		var c call
+		var s spot
+		if err := e.admit(&c, e.table.seeds.fingerprint(&a.Subject), a, &s); err != nil {
 			return undecided(err)
 		}
 	}

@@ -11,8 +11,9 @@ const attempts = 16
 
 // part is one limit of a call that is not decided by memory alone.
 type part struct {
-	term    *term
-	subject Kind
+	spot    *spot
+	i       int
+	counter counter
 	waiter  *waiter
 	// got is what came of it, and owned is true while the cost is this call's.
 	got   fit
@@ -78,7 +79,7 @@ func (e *Engine) tryAsking(ctx context.Context, c *call) (o Outcome, done bool, 
 			continue
 		}
 		if p.got == fits {
-			p.got, _ = p.term.take(c.m, c.cost)
+			p.got, _, _ = p.counter.take(c.m, c.cost)
 		}
 		if p.owned = p.got == fits; !p.owned {
 			c.release(parts)
@@ -95,16 +96,18 @@ func (e *Engine) request(ctx context.Context, c *call) []part {
 		parts []part
 		leads [2][]*lease
 	)
-	for _, t := range c.terms[:c.n] {
-		for i := range t.list {
-			p := part{term: &t.list[i], subject: t.subject, got: fits}
-			if l := p.term.lease; l != nil && l.look(c.m, c.cost) == short {
+	for k := range c.spots[:c.n] {
+		s := &c.spots[k]
+		for i := range s.shape.terms {
+			p := part{spot: s, i: i, counter: c.counter(s, i), got: fits}
+			if l := p.counter.lease; l != nil && l.look(c.m, c.cost) == short {
 				if l.split.Load() != nil && l.side.breaker.open() {
 					e.goOn(&p, c)
 				} else if w, lead := l.join(c.cost); w == nil {
 					p.got = removed
 				} else if p.waiter = w; lead {
-					leads[index(p.term.quota)] = append(leads[index(p.term.quota)], l)
+					side := index(p.counter.term.quota)
+					leads[side] = append(leads[side], l)
 				}
 			}
 			parts = append(parts, p)
@@ -156,7 +159,7 @@ func (e *Engine) await(ctx context.Context, c *call, parts []part) error {
 			c.release(parts)
 			return ctx.Err() //nolint:wrapcheck // it is the caller's own
 		}
-		if p.waiter.err != nil && !p.term.quota {
+		if p.waiter.err != nil && !p.counter.term.quota {
 			e.goOn(p, c)
 		}
 	}
@@ -168,7 +171,7 @@ func (c *call) abandon(parts []part) {
 	for i := range parts {
 		p := &parts[i]
 		if p.waiter != nil && !p.owned {
-			p.term.lease.leave(p.waiter)
+			p.counter.lease.leave(p.waiter)
 		}
 	}
 }
@@ -200,11 +203,11 @@ func (c *call) release(parts []part) {
 		case !p.owned:
 			continue
 		case p.degraded:
-			p.term.lease.giveBackAway(c.cost)
+			p.counter.lease.giveBackAway(c.cost)
 		case p.waiter != nil:
-			p.term.lease.giveBack(p.waiter.turn, c.cost)
+			p.counter.lease.giveBack(p.waiter.turn, c.cost)
 		default:
-			p.term.giveBack(c.m.turn, c.cost)
+			c.giveBackTo(p.spot, p.i)
 		}
 		p.owned = false
 	}
@@ -227,13 +230,14 @@ func (c *call) granted(parts []part) Outcome {
 // state tells how the limit of a part stands: to a cost that it refused, or when none
 // is given to one that was taken.
 func (p *part) state(c *call, refused int64) State {
-	s := p.term.state(p.subject, c.m)
+	tat := c.table.tat(p.spot, p.i)
+	s := p.counter.state(c.m, tat)
 	if refused > 0 {
-		s = p.term.refusal(p.subject, c.m, refused)
+		s = p.counter.refusal(c.m, refused, tat)
 	}
 	if p.degraded {
 		s.Degraded = true
-		s.Remaining, s.Reset, s.Retry = p.term.lease.leftAway(c.m), 0, p.retry
+		s.Remaining, s.Reset, s.Retry = p.counter.lease.leftAway(c.m), 0, p.retry
 	}
 	return s
 }

@@ -18,7 +18,7 @@ func (e *Engine) goOn(p *part, c *call) {
 	case LossAllow:
 		p.got = fits
 	case LossLocal:
-		p.got, p.retry = p.term.lease.takeAway(c.m, c.cost, e.replicas())
+		p.got, p.retry = p.counter.lease.takeAway(c.m, c.cost, e.replicas())
 	default:
 		p.retry = deniedFor
 	}

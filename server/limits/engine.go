@@ -97,7 +97,7 @@ func New(o Options) *Engine {
 	if o.Chance == nil {
 		o.Chance = func() float64 { return 0 }
 	}
-	e := &Engine{table: newTable(o.MaxCounters), alone: o.Pool == nil, count: o.Replicas, onLoss: o.OnLoss, began: o.Now()}
+	e := &Engine{table: newTable(o.MaxCounters, o.Pool == nil, o.Now()), alone: o.Pool == nil, count: o.Replicas, onLoss: o.OnLoss, began: o.Now()}
 	e.bearings = bearings{now: func() moment { return e.moment(o.Now()) }, chance: o.Chance}
 	if !e.alone {
 		e.pool = newSide(poolStore{o.Pool}, o.PoolBudget)

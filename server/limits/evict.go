@@ -1,6 +1,7 @@
 package limits
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"time"
@@ -18,120 +19,121 @@ const (
 )
 
 // evict makes room for a number of cells in a locked shard, by removing what is idle,
-// longest first. It spares the entry that room is made for. When nothing is idle it
+// longest first. It spares the subject that room is made for. When nothing is idle it
 // remembers until when that is certain.
-func (s *shard) evict(t *table, m moment, need int, spared *entry) bool {
-	if m.at < s.barren {
+func (t *table) evict(of *shard, m moment, need int, spared fingerprint) bool {
+	if m.at < of.barren {
 		return false
 	}
 	type candidate struct {
-		slot  int
+		spot  spot
 		since int64
 	}
 	var idle []candidate
 	next := int64(math.MaxInt64)
-	s.each(t, func(slot int, e *entry) {
-		if since := e.terms.Load().idleFrom(); e != spared && since <= m.at {
-			idle = append(idle, candidate{slot, since})
-		} else if e != spared {
+	t.each(of, func(s *spot) {
+		if s.id() == spared {
+			return
+		}
+		if since := t.idleFrom(s); since <= m.at {
+			idle = append(idle, candidate{*s, since})
+		} else {
 			next = min(next, since)
 		}
 	})
-	slices.SortFunc(idle, func(a, b candidate) int {
-		switch {
-		case a.since < b.since:
-			return -1
-		case a.since > b.since:
-			return 1
-		}
-		return 0
-	})
-	goal := s.most - max(need, s.most/evicted)
-	for _, c := range idle {
-		if s.cells <= goal {
+	slices.SortFunc(idle, func(a, b candidate) int { return cmp.Compare(a.since, b.since) })
+	goal := of.most - max(need, of.most/evicted)
+	for i := range idle {
+		if of.cells <= goal {
 			break
 		}
-		s.remove(t, c.slot, m)
+		t.removeIdle(of, &idle[i].spot, m)
 	}
-	if s.cells+need <= s.most {
+	if of.cells+need <= of.most {
 		return true
 	}
-	s.barren = min(next, m.at+int64(barrenFor))
+	of.barren = min(next, m.at+int64(barrenFor))
 	return false
 }
 
-// remove removes an entry of a locked shard if it is idle.
-func (s *shard) remove(t *table, slot int, m moment) {
-	if (*s.slots.Load())[slot].Load().terms.Load().kill(m) {
-		s.bury(t, slot)
+// removeIdle removes a subject of a locked shard if all its counters are idle.
+func (t *table) removeIdle(of *shard, s *spot, m moment) {
+	for i := range s.shape.terms {
+		if !t.kill(s, i, m) {
+			for j := range i {
+				t.revive(s, j, m)
+			}
+			return
+		}
 	}
+	t.dismiss(s)
+	t.remove(of, s)
 }
 
-// idleFrom is the time from which nothing would be lost with the counters, if nothing
-// more were taken.
-func (t *terms) idleFrom() int64 {
+// idleFrom is the time from which nothing would be lost with the counters of a locked
+// shard's spot, if nothing more were taken.
+func (t *table) idleFrom(s *spot) int64 {
 	from := int64(math.MinInt64)
-	for i := range t.list {
-		from = max(from, t.list[i].idleFrom())
+	for i := range s.shape.terms {
+		if l := t.lease(s, i); l != nil {
+			from = max(from, l.trust.Load(), l.pause.Load())
+		} else {
+			from = max(from, s.word(i).Load())
+		}
 	}
 	return from
 }
 
-func (t *term) idleFrom() int64 {
-	if t.lease == nil {
-		return t.tat()
+// lease gives the lease of a limit of a locked shard's spot; nil when it has none.
+func (t *table) lease(s *spot, i int) *lease {
+	if !s.shape.terms[i].leased {
+		return nil
 	}
-	return max(t.lease.trust.Load(), t.lease.pause.Load())
+	return t.leaseOf(s.word(i).Load())
 }
 
-// kill takes all counters out of use, or none when one is not idle.
-func (t *terms) kill(m moment) bool {
-	for i := range t.list {
-		if !t.list[i].kill(m) {
-			for j := range i {
-				t.list[j].revive(m)
-			}
-			return false
-		}
-	}
-	return true
-}
+// leaseOf gives the lease that a word is the number of.
+func (t *table) leaseOf(word int64) *lease { return t.leases.at(uint32(word)) } //nolint:gosec // numbers have 32 bits
 
-func (t *term) kill(m moment) bool {
-	if t.lease != nil {
-		t.lease.mu.Lock()
-		defer t.lease.mu.Unlock()
-		t.lease.retired = t.lease.idle(m)
-		return t.lease.retired
+// kill takes a counter out of use, if it is idle.
+func (t *table) kill(s *spot, i int, m moment) bool {
+	if l := t.lease(s, i); l != nil {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.retired = l.idle(m)
+		return l.retired
 	}
-	tat := t.cell.tat.Load()
-	return tat <= m.at && t.cell.tat.CompareAndSwap(tat, gone)
+	word := s.word(i)
+	tat := word.Load()
+	return tat <= m.at && word.CompareAndSwap(tat, gone)
 }
 
 // revive undoes a kill. What was killed was whole.
-func (t *term) revive(m moment) {
-	if t.lease == nil {
-		t.cell.tat.Store(m.at)
+func (t *table) revive(s *spot, i int, m moment) {
+	l := t.lease(s, i)
+	if l == nil {
+		s.word(i).Store(m.at)
 		return
 	}
-	t.lease.mu.Lock()
-	defer t.lease.mu.Unlock()
-	t.lease.retired = false
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.retired = false
 }
 
 // sweepShard removes what is idle from the next shard.
 func (e *Engine) sweepShard(m moment) {
-	s := &e.table.shards[e.sweep%len(e.table.shards)]
+	t := e.table
+	of := &t.shards[e.sweep%len(t.shards)]
 	e.sweep++
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.each(e.table, func(slot int, entry *entry) {
-		if entry.terms.Load().idleFrom()+int64(idleFor) <= m.at {
-			s.remove(e.table, slot, m)
+	of.mu.Lock()
+	defer of.mu.Unlock()
+	t.each(of, func(s *spot) {
+		if t.idleFrom(s)+int64(idleFor) <= m.at {
+			t.removeIdle(of, s, m)
 		}
 	})
 	// Slots that a flood has left behind are given back.
-	if slots := s.slots.Load(); slots != nil && len(*slots) > firstSlots && s.entries*16 < len(*slots) {
-		s.rebuild(e.table)
+	if slots := of.slots.Load(); slots != nil && len(*slots) > firstSlots && of.live*16 < len(*slots) {
+		t.rebuild(of, 2*of.live)
 	}
 }

@@ -12,10 +12,11 @@ func (e *Engine) glance(ctx context.Context, c *call, now time.Time, applied []A
 		return e.glanceAsking(ctx, now, applied)
 	}
 	o := Outcome{Allowed: true}
-	for _, t := range c.terms[:c.n] {
-		for i := range t.list {
-			l := &t.list[i]
-			o.see(l, l.state(t.subject, c.m))
+	for k := range c.spots[:c.n] {
+		s := &c.spots[k]
+		for i := range s.shape.terms {
+			n := c.counter(s, i)
+			o.see(n.term, n.state(c.m, c.table.tat(s, i)))
 		}
 	}
 	return o, nil
@@ -23,11 +24,9 @@ func (e *Engine) glance(ctx context.Context, c *call, now time.Time, applied []A
 
 // unknown tells whether there is a lease of which nothing was heard yet.
 func (c *call) unknown() bool {
-	for _, t := range c.terms[:c.n] {
-		for i := range t.list {
-			if l := t.list[i].lease; l != nil && (l.trust.Load() == 0 || c.m.wall >= l.end.Load()) {
-				return true
-			}
+	for i := range c.leases {
+		if l := c.lease(i); l != nil && (l.trust.Load() == 0 || c.m.wall >= l.end.Load()) {
+			return true
 		}
 	}
 	return false
@@ -75,15 +74,16 @@ func (e *Engine) Look(ctx context.Context, now time.Time, applied []Applied) ([]
 		places    [2][]int
 	)
 	replicas := e.replicas()
-	for _, t := range c.terms[:c.n] {
-		for i := range t.list {
-			l := &t.list[i]
-			if l.lease != nil {
-				side := index(l.quota)
-				questions[side] = append(questions[side], l.lease.inquiry(c.m, replicas))
+	for k := range c.spots[:c.n] {
+		s := &c.spots[k]
+		for i := range s.shape.terms {
+			n := c.counter(s, i)
+			if n.lease != nil {
+				side := index(n.term.quota)
+				questions[side] = append(questions[side], n.lease.inquiry(c.m, replicas))
 				places[side] = append(places[side], len(states))
 			}
-			states = append(states, l.state(t.subject, c.m))
+			states = append(states, n.state(c.m, c.table.tat(s, i)))
 		}
 	}
 	for i, asked := range questions {
@@ -143,13 +143,14 @@ func (e *Engine) Reset(ctx context.Context, now time.Time, applied []Applied) er
 		return err
 	}
 	var keys []Key
-	for _, t := range c.terms[:c.n] {
-		for i := range t.list {
-			switch l := &t.list[i]; {
-			case l.lease != nil && !l.quota:
-				keys = append(keys, l.lease.key)
-			case l.lease == nil && l.burst > 0:
-				l.refill()
+	for k := range c.spots[:c.n] {
+		s := &c.spots[k]
+		for i := range s.shape.terms {
+			switch n := c.counter(s, i); {
+			case n.lease != nil && !n.term.quota:
+				keys = append(keys, n.lease.key)
+			case n.lease == nil && n.term.burst > 0:
+				c.table.change(s, i, func(int64) int64 { return 0 })
 			}
 		}
 	}
@@ -177,33 +178,21 @@ func (e *Engine) Forget(now time.Time, applied []Applied) error {
 // forget forgets refusals and, after a reset, what is held: where replicas share it
 // is whole again, so that it would come on top.
 func (c *call) forget(reset bool) {
-	for _, t := range c.terms[:c.n] {
-		for i := range t.list {
-			l := t.list[i].lease
-			if l == nil {
-				continue
-			}
-			l.mu.Lock()
-			if reset {
-				l.came -= l.held.Swap(0)
-				l.away = false
-				l.turn = l.side.turns.Add(1)
-				l.est.Store(0)
-			}
-			l.trust.Store(0)
-			l.pause.Store(0)
-			l.patience = 0
-			l.mu.Unlock()
+	for i := range c.leases {
+		l := c.lease(i)
+		if l == nil {
+			continue
 		}
-	}
-}
-
-// refill makes a cell whole.
-func (t *term) refill() {
-	for {
-		tat := t.cell.tat.Load()
-		if tat == gone || t.cell.tat.CompareAndSwap(tat, 0) {
-			return
+		l.mu.Lock()
+		if reset {
+			l.came -= l.held.Swap(0)
+			l.away = false
+			l.turn = l.side.turns.Add(1)
+			l.est.Store(0)
 		}
+		l.trust.Store(0)
+		l.pause.Store(0)
+		l.patience = 0
+		l.mu.Unlock()
 	}
 }

@@ -49,24 +49,31 @@ func (s *Subject) QuotaKey(q *storage.Quota) Key {
 
 // Key gives the name of the counter of a limit.
 func (s *Subject) Key(limit string) Key {
-	// Each part is led by its length, so that no two lists of parts read alike.
-	text := []byte{byte(s.Kind)}
-	add := func(part string) {
-		text = binary.AppendUvarint(text, uint64(len(part)))
-		text = append(text, part...)
-	}
-	add(s.Tenant)
-	add(s.ID)
+	text := appendPart([]byte{byte(s.Kind)}, s.Tenant)
+	text = appendPart(text, s.ID)
 	if s.Route != nil {
-		for _, list := range [][]string{s.Route.Hosts, s.Route.Methods} {
-			text = binary.AppendUvarint(text, uint64(len(list)))
-			for _, part := range list {
-				add(part)
-			}
-		}
-		add(s.Route.Path)
+		text = appendRoute(text, s.Route)
 	}
-	add(limit)
-	sum := sha256.Sum256(text)
+	sum := sha256.Sum256(appendPart(text, limit))
 	return Key(sum[:len(Key{})])
+}
+
+// appendRoute adds all that a route is known by. Each part is led by its length, so that
+// no two lists of parts read alike.
+func appendRoute(text []byte, r *storage.Route) []byte {
+	text = appendParts(text, r.Hosts)
+	text = appendParts(text, r.Methods)
+	return appendPart(text, r.Path)
+}
+
+func appendParts(text []byte, parts []string) []byte {
+	text = binary.AppendUvarint(text, uint64(len(parts)))
+	for _, part := range parts {
+		text = appendPart(text, part)
+	}
+	return text
+}
+
+func appendPart(text []byte, part string) []byte {
+	return append(binary.AppendUvarint(text, uint64(len(part))), part...)
 }

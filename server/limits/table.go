@@ -5,38 +5,34 @@ import (
 	"math/bits"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
-// table leads from subjects to entries. To find one takes no lock: slots are read one
-// after the other from where the hash points, and subjects are compared in full, so
-// that a hash decides nothing. Changes are made under the lock of a shard.
+// table leads from subjects to what is counted of them. To find a subject takes no lock:
+// slots are read one after the other from where its fingerprint points. Changes are made
+// under the lock of a shard.
 type table struct {
-	seed   maphash.Seed
+	seeds  seeds
+	shapes shapes
+	leases numbered[lease]
 	shards []shard
-	// grave stands in the slot of an entry that was removed, so that what lies behind
-	// it is still found.
-	grave *entry
 }
 
 type shard struct {
-	slots atomic.Pointer[[]atomic.Pointer[entry]]
+	slots atomic.Pointer[[]slot]
 
-	mu      sync.Mutex
-	most    int // cells
-	cells   int
-	entries int
-	graves  int
-	// barren is the time before which no entry of a full shard becomes idle.
+	mu   sync.Mutex
+	most int // cells
+	// cells is how many limits are counted, live how many slots are somebody's, and
+	// filled how many are not free: slots that were somebody's stay filled until all are
+	// written anew.
+	cells, live, filled int
+	// born counts subjects that began to be counted.
+	born uint32
+	// barren is the time before which no subject of a full shard becomes idle.
 	barren int64
 
 	_ [64]byte // so that shards share no cache line
-}
-
-// entry is a subject with what is counted of it.
-type entry struct {
-	hash    uint64
-	subject Subject
-	terms   atomic.Pointer[terms]
 }
 
 // Shards are many enough that writers seldom meet, and large enough that their bounds
@@ -47,99 +43,133 @@ const (
 	firstSlots = 16
 )
 
-func newTable(most int) *table {
+func newTable(most int, alone bool, began time.Time) *table {
 	n := min(mostShards, max(1, 1<<max(0, bits.Len(uint(most/leastShard))-1)))
-	t := &table{seed: maphash.MakeSeed(), shards: make([]shard, n), grave: &entry{}}
+	t := &table{seeds: newSeeds(), shards: make([]shard, n)}
+	t.shapes = shapes{seed: maphash.MakeSeed(), alone: alone, began: began, by: make(map[uint64][]*shape)}
 	for i := range t.shards {
 		t.shards[i].most = (most + n - 1) / n
 	}
 	return t
 }
 
-// hash mixes what a subject is known by. Ids of keys and subscriptions are unique by
-// themselves.
-func (t *table) hash(s *Subject) uint64 {
-	h := maphash.String(t.seed, s.ID)
-	if s.Kind != KindKey && s.Kind != KindPlan {
-		h ^= bits.RotateLeft64(maphash.String(t.seed, s.Tenant), 17)
-	}
-	if s.Route != nil {
-		h ^= bits.RotateLeft64(maphash.String(t.seed, s.Route.Path), 31)
-	}
-	return h + uint64(s.Kind)*0x9e3779b97f4a7c15
+func (t *table) shard(id fingerprint) *shard {
+	return &t.shards[id.a&uint64(len(t.shards)-1)] //nolint:gosec // at most mostShards
 }
 
-func (t *table) shard(hash uint64) *shard {
-	return &t.shards[hash>>32&uint64(len(t.shards)-1)] //nolint:gosec // at most mostShards
-}
-
-// find gives a subject's entry, or nil.
-func (s *shard) find(hash uint64, subject *Subject) *entry {
-	slots := s.slots.Load()
-	if slots == nil {
-		return nil
+// find finds where a subject is counted; false when it is nowhere.
+func (t *table) find(of *shard, id fingerprint, found *spot) bool {
+	list := of.slots.Load()
+	if list == nil {
+		return false
 	}
-	mask := uint64(len(*slots) - 1) //nolint:gosec // there are slots
-	for i := hash; ; i++ {
-		e := (*slots)[i&mask].Load()
-		if e == nil {
-			return nil
+	slots := *list
+	i := id.home(len(slots))
+	for range slots {
+		at := &slots[i]
+		switch at.a.Load() {
+		case freeSlot:
+			return false
+		case id.a:
+			if at.b.Load() == id.b && t.read(slots, i, found) {
+				return true
+			}
 		}
-		if e.hash == hash && e.subject.is(subject) {
-			return e
+		if i++; i == len(slots) {
+			i = 0
 		}
 	}
+	return false
 }
 
-// put adds an entry that is not there. The shard is locked.
-func (s *shard) put(t *table, e *entry) {
-	if slots := s.slots.Load(); slots == nil || (s.entries+s.graves+1)*2 > len(*slots) {
-		s.rebuild(t)
+// read gives the spot that begins with a slot; false when that is nobody's.
+func (t *table) read(slots []slot, at int, found *spot) bool {
+	head := slots[at].head.Load()
+	number := uint32(head & shapeMask)
+	if number == 0 {
+		return false
 	}
-	place(*s.slots.Load(), e)
-	s.entries++
-}
-
-func place(slots []atomic.Pointer[entry], e *entry) {
-	mask := uint64(len(slots) - 1) //nolint:gosec // there are slots
-	i := e.hash
-	for slots[i&mask].Load() != nil {
-		i++
+	// The number is another shape's only if the slot has ended before.
+	of := t.shapes.numbers.at(number)
+	if slots[at].head.Load() != head {
+		return false
 	}
-	slots[i&mask].Store(e)
+	found.shape, found.run = of, slots[at:at+of.width]
+	return true
 }
 
-// rebuild copies what is there to slots of which a third at the most will be used.
-// Whoever reads the old ones meanwhile finds the same entries.
-func (s *shard) rebuild(t *table) {
-	size := firstSlots
-	for size < (s.entries+1)*3 {
-		size *= 2
-	}
-	slots := make([]atomic.Pointer[entry], size)
-	s.each(t, func(_ int, e *entry) { place(slots, e) })
-	s.slots.Store(&slots)
-	s.graves = 0
-}
-
-// each goes through a locked shard's entries.
-func (s *shard) each(t *table, visit func(slot int, e *entry)) {
-	slots := s.slots.Load()
-	if slots == nil {
+// each goes through what is counted in a locked shard.
+func (t *table) each(of *shard, visit func(*spot)) {
+	list := of.slots.Load()
+	if list == nil {
 		return
 	}
-	for i := range *slots {
-		if e := (*slots)[i].Load(); e != nil && e != t.grave {
-			visit(i, e)
+	for i := range *list {
+		var found spot
+		if (*list)[i].a.Load() >= leastPrint && t.read(*list, i, &found) {
+			visit(&found)
 		}
 	}
 }
 
-// bury removes the entry in a slot of a locked shard.
-func (s *shard) bury(t *table, slot int) {
-	slots := *s.slots.Load()
-	s.cells -= len(slots[slot].Load().terms.Load().list)
-	slots[slot].Store(t.grave)
-	s.entries--
-	s.graves++
+// claim gives a place for a run of slots in a locked shard. It may move all others.
+func (t *table) claim(of *shard, id fingerprint, width int) []slot {
+	size := 2 * (of.live + width)
+	for {
+		if list := of.slots.Load(); list != nil && 4*(of.filled+width) <= 3*len(*list) {
+			if at, ok := seek(*list, id, width); ok {
+				of.filled += bridge(*list, id, at)
+				return (*list)[at : at+width]
+			}
+		}
+		t.rebuild(of, size)
+		size *= 2
+	}
+}
+
+// rebuild moves what is counted in a locked shard to so many slots, or more if it does
+// not fit.
+func (t *table) rebuild(of *shard, size int) {
+	var slots []slot
+	var places []int
+	filled := 0
+	fits := false
+	for size = max(size, firstSlots); !fits; size *= 2 {
+		slots, places, filled, fits = make([]slot, size), places[:0], 0, true
+		t.each(of, func(s *spot) {
+			at, ok := seek(slots, s.id(), len(s.run))
+			if fits = fits && ok; fits {
+				places = append(places, at)
+				filled += bridge(slots, s.id(), at) + len(s.run)
+				publish(slots[at:at+len(s.run)], s.id(), s.birth(), s.shape)
+			}
+		})
+	}
+	t.each(of, func(s *spot) {
+		to := spot{run: slots[places[0]:]}
+		places = places[1:]
+		for i := range s.shape.terms {
+			to.word(i).Store(s.word(i).Swap(moved))
+		}
+		s.end()
+	})
+	of.slots.Store(&slots)
+	of.filled = filled
+}
+
+// show begins to count at a place that was claimed.
+func (of *shard) show(run []slot, id fingerprint, birth uint32, as *shape) {
+	publish(run, id, birth, as)
+	of.live += len(run)
+	of.filled += len(run)
+	of.cells += len(as.terms)
+}
+
+// remove ends what is counted at a spot of a locked shard, whose words are used no
+// longer.
+func (t *table) remove(of *shard, s *spot) {
+	s.end()
+	of.live -= len(s.run)
+	of.cells -= len(s.shape.terms)
+	t.shapes.release(s.shape)
 }
