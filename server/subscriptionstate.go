@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	pb "github.com/keystile/keystile/api/keystile/v1"
@@ -11,7 +12,8 @@ import (
 	"github.com/keystile/keystile/storage"
 )
 
-// subscriptionMove is one legal move of a subscription.
+// subscriptionMove is one legal move of a subscription. What is approved may be approved
+// again, with another plan or another end.
 type subscriptionMove struct {
 	permission string
 	from       []storage.SubscriptionState
@@ -21,15 +23,26 @@ type subscriptionMove struct {
 // subscriptionMoves are all legal moves. A move from any other state is refused,
 // and the refusal names the state.
 var subscriptionMoves = map[string]subscriptionMove{
-	"approve": {access.PermSubscriptionsApprove, []storage.SubscriptionState{storage.SubscriptionPending}, storage.SubscriptionApproved},
+	"approve": {access.PermSubscriptionsApprove, []storage.SubscriptionState{storage.SubscriptionPending, storage.SubscriptionApproved}, storage.SubscriptionApproved},
 	"reject":  {access.PermSubscriptionsReject, []storage.SubscriptionState{storage.SubscriptionPending}, storage.SubscriptionRejected},
 	"pause":   {access.PermSubscriptionsPause, []storage.SubscriptionState{storage.SubscriptionApproved}, storage.SubscriptionPaused},
 	"resume":  {access.PermSubscriptionsResume, []storage.SubscriptionState{storage.SubscriptionPaused}, storage.SubscriptionApproved},
 }
 
-// ApproveSubscription grants a pending subscription.
+// states names the states that a move is legal from.
+func (m *subscriptionMove) states() string {
+	names := make([]string, len(m.from))
+	for i, state := range m.from {
+		names[i] = string(state)
+	}
+	return strings.Join(names, " or ")
+}
+
+// ApproveSubscription grants a pending subscription, or changes the plan and the end of
+// one that is approved: what the request leaves out stays as it is.
 func (d *DirectoryServer) ApproveSubscription(ctx context.Context, req *pb.ApproveSubscriptionRequest) (*pb.ApproveSubscriptionResponse, error) {
 	var v violations
+	v.requestID(req.GetRequestId())
 	if req.GetPlan() != "" {
 		v.id("plan", req.GetPlan(), access.ValidAPIID, "the id of a plan")
 	}
@@ -41,8 +54,17 @@ func (d *DirectoryServer) ApproveSubscription(ctx context.Context, req *pb.Appro
 		return nil, err
 	}
 	out := &pb.ApproveSubscriptionResponse{}
-	r, err := d.moveSubscription(ctx, "approve", req, out, func(s *storage.Subscription) { s.Plan, s.ExpireTime, s.Reason = req.GetPlan(), end, "" },
-		func(s *pb.Subscription) { out.Subscription = s })
+	r, err := d.moveSubscription(ctx, "approve", req, out, func(s *storage.Subscription) {
+		if s.State == storage.SubscriptionPending {
+			s.Plan, s.ExpireTime, s.Reason = "", time.Time{}, ""
+		}
+		if req.Plan != nil {
+			s.Plan = req.GetPlan()
+		}
+		if !end.IsZero() && !end.Equal(s.ExpireTime) {
+			s.ExpireTime = end
+		}
+	}, func(s *pb.Subscription) { out.Subscription = s })
 	if err != nil {
 		return nil, err
 	}
@@ -103,18 +125,19 @@ func (d *DirectoryServer) moveSubscription(ctx context.Context, name string, req
 	if err != nil {
 		return receipt{}, err
 	}
-	plan := ""
+	plan, requestID := "", ""
 	if approval, ok := req.(*pb.ApproveSubscriptionRequest); ok {
-		plan = approval.GetPlan()
+		plan, requestID = approval.GetPlan(), approval.GetRequestId()
 	}
 	return d.changeSubscription(ctx, subscriptionChange{
-		sub: sub, caller: caller, req: req, reply: reply, etag: req.GetEtag(), dryRun: req.GetValidateOnly(), permission: move.permission, plan: plan,
+		sub: sub, caller: caller, req: req, reply: reply, etag: req.GetEtag(), requestID: requestID, dryRun: req.GetValidateOnly(),
+		permission: move.permission, plan: plan,
 		change: func(s *storage.Subscription) error {
 			if !slices.Contains(move.from, s.State) {
-				return precondition("the subscription is %s; only one that is %s can be moved by %s", s.State, move.from[0], name)
+				return precondition("the subscription is %s; only one that is %s can be moved by %s", s.State, move.states(), name)
 			}
-			s.State = move.to
 			set(s)
+			s.State = move.to
 			return nil
 		},
 		show: show,
@@ -175,9 +198,13 @@ func (d *DirectoryServer) changeSubscription(ctx context.Context, c subscription
 		if err := wantEtag(c.etag, sub.Version); err != nil {
 			return changed{}, err
 		}
-		before := subscriptionToProto(sub)
+		before, was := subscriptionToProto(sub), *sub
 		if err := c.change(sub); err != nil {
 			return changed{}, err
+		}
+		if *sub == was {
+			c.show(before)
+			return changed{note: "nothing is changed: the subscription was so already"}, nil
 		}
 		if err := tx.UpdateSubscription(sub); err != nil {
 			return changed{}, fmt.Errorf("changing the subscription: %w", err)

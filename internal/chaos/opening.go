@@ -89,7 +89,7 @@ func (s *spender) furnish(ctx context.Context, a *Account, p *process, user stri
 			return err //nolint:wrapcheck // as above
 		}
 		if _, err := p.dirs.ApproveSubscription(ctx, &pb.ApproveSubscriptionRequest{
-			Id: made.GetSubscription().GetId(), Plan: planID(a.Terms), WaitForPropagation: new(bool),
+			Id: made.GetSubscription().GetId(), Plan: new(planID(a.Terms)), WaitForPropagation: new(bool),
 		}); err != nil {
 			return err //nolint:wrapcheck // as above
 		}

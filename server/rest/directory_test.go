@@ -93,7 +93,7 @@ func TestDirectoryBodies(t *testing.T) {
 		`"routes":[{"hosts":["api.acme.test"],"methods":["GET"],"path":"/orders/{id}","permission":"orders.read"}]}}`)
 	w.arrives(&keystilev1.CheckKeyRequest{Key: "k", Request: &keystilev1.HTTPRequest{Method: "GET", Host: "h", Path: "/a?b=%2F", ClientIp: "203.0.113.7"}},
 		"POST", "/v1/keys:check", `{"key":"k","request":{"method":"GET","host":"h","path":"/a?b=%2F","clientIp":"203.0.113.7"}}`)
-	w.arrives(&keystilev1.ApproveSubscriptionRequest{Id: "sub_1", Plan: "gold", ExpireTime: timestamppb.New(time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC))},
+	w.arrives(&keystilev1.ApproveSubscriptionRequest{Id: "sub_1", Plan: new("gold"), ExpireTime: timestamppb.New(time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC))},
 		"POST", "/v1/subscriptions/sub_1:approve", `{"plan":"gold","expireTime":"2030-01-01T00:00:00Z"}`)
 	w.arrives(&keystilev1.ExplainRequest{KeyId: "key_1", Check: &keystilev1.CheckKeyRequest{Permission: "orders.read"}},
 		"POST", "/v1/keys:explain", `{"keyId":"key_1","check":{"permission":"orders.read"}}`)

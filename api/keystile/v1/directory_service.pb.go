@@ -5349,17 +5349,21 @@ func (x *RetireApiResponse) GetPropagation() *Propagation {
 type ApproveSubscriptionRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// When the right ends. Absent: it does not.
+	// When the right ends. Absent: it does not, and that of a subscription that is
+	// approved already stays.
 	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
-	// The id of a plan of the API's tenant. Empty: none, and no limits by it.
-	Plan         string `protobuf:"bytes,3,opt,name=plan,proto3" json:"plan,omitempty"`
-	Etag         string `protobuf:"bytes,4,opt,name=etag,proto3" json:"etag,omitempty"`
-	ValidateOnly bool   `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// The id of a plan of the API's tenant. Empty: none, and no limits by it. Absent:
+	// none, and that of a subscription that is approved already stays.
+	Plan         *string `protobuf:"bytes,3,opt,name=plan,proto3,oneof" json:"plan,omitempty"`
+	Etag         string  `protobuf:"bytes,4,opt,name=etag,proto3" json:"etag,omitempty"`
+	ValidateOnly bool    `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	// Whether to wait until every replica decides by the write, for a bounded
 	// time. Default true.
 	WaitForPropagation *bool `protobuf:"varint,6,opt,name=wait_for_propagation,json=waitForPropagation,proto3,oneof" json:"wait_for_propagation,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	// Makes the call safe to repeat for 24 hours.
+	RequestId     string `protobuf:"bytes,7,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ApproveSubscriptionRequest) Reset() {
@@ -5407,8 +5411,8 @@ func (x *ApproveSubscriptionRequest) GetExpireTime() *timestamppb.Timestamp {
 }
 
 func (x *ApproveSubscriptionRequest) GetPlan() string {
-	if x != nil {
-		return x.Plan
+	if x != nil && x.Plan != nil {
+		return *x.Plan
 	}
 	return ""
 }
@@ -5432,6 +5436,13 @@ func (x *ApproveSubscriptionRequest) GetWaitForPropagation() bool {
 		return *x.WaitForPropagation
 	}
 	return false
+}
+
+func (x *ApproveSubscriptionRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
 }
 
 type ApproveSubscriptionResponse struct {
@@ -6777,15 +6788,18 @@ const file_keystile_v1_directory_service_proto_rawDesc = "" +
 	"\x03api\x18\x01 \x01(\v2\x10.keystile.v1.ApiR\x03api\x12\x12\n" +
 	"\x04note\x18\x02 \x01(\tR\x04note\x12\x1a\n" +
 	"\brevision\x18\x03 \x01(\tR\brevision\x12:\n" +
-	"\vpropagation\x18\x04 \x01(\v2\x18.keystile.v1.PropagationR\vpropagation\"\x86\x02\n" +
+	"\vpropagation\x18\x04 \x01(\v2\x18.keystile.v1.PropagationR\vpropagation\"\xb3\x02\n" +
 	"\x1aApproveSubscriptionRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12;\n" +
 	"\vexpire_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"expireTime\x12\x12\n" +
-	"\x04plan\x18\x03 \x01(\tR\x04plan\x12\x12\n" +
+	"expireTime\x12\x17\n" +
+	"\x04plan\x18\x03 \x01(\tH\x00R\x04plan\x88\x01\x01\x12\x12\n" +
 	"\x04etag\x18\x04 \x01(\tR\x04etag\x12#\n" +
 	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\x125\n" +
-	"\x14wait_for_propagation\x18\x06 \x01(\bH\x00R\x12waitForPropagation\x88\x01\x01B\x17\n" +
+	"\x14wait_for_propagation\x18\x06 \x01(\bH\x01R\x12waitForPropagation\x88\x01\x01\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\a \x01(\tR\trequestIdB\a\n" +
+	"\x05_planB\x17\n" +
 	"\x15_wait_for_propagation\"\xc8\x01\n" +
 	"\x1bApproveSubscriptionResponse\x12=\n" +
 	"\fsubscription\x18\x01 \x01(\v2\x19.keystile.v1.SubscriptionR\fsubscription\x12\x12\n" +

@@ -144,7 +144,8 @@ type DirectoryServiceClient interface {
 	DeprecateApi(ctx context.Context, in *DeprecateApiRequest, opts ...grpc.CallOption) (*DeprecateApiResponse, error)
 	// RetireApi ends an API for good.
 	RetireApi(ctx context.Context, in *RetireApiRequest, opts ...grpc.CallOption) (*RetireApiResponse, error)
-	// ApproveSubscription grants a pending subscription.
+	// ApproveSubscription grants a pending subscription, or changes the plan and the
+	// end of one that is approved.
 	ApproveSubscription(ctx context.Context, in *ApproveSubscriptionRequest, opts ...grpc.CallOption) (*ApproveSubscriptionResponse, error)
 	// RejectSubscription refuses a pending subscription.
 	RejectSubscription(ctx context.Context, in *RejectSubscriptionRequest, opts ...grpc.CallOption) (*RejectSubscriptionResponse, error)
@@ -680,7 +681,8 @@ type DirectoryServiceServer interface {
 	DeprecateApi(context.Context, *DeprecateApiRequest) (*DeprecateApiResponse, error)
 	// RetireApi ends an API for good.
 	RetireApi(context.Context, *RetireApiRequest) (*RetireApiResponse, error)
-	// ApproveSubscription grants a pending subscription.
+	// ApproveSubscription grants a pending subscription, or changes the plan and the
+	// end of one that is approved.
 	ApproveSubscription(context.Context, *ApproveSubscriptionRequest) (*ApproveSubscriptionResponse, error)
 	// RejectSubscription refuses a pending subscription.
 	RejectSubscription(context.Context, *RejectSubscriptionRequest) (*RejectSubscriptionResponse, error)

@@ -85,7 +85,7 @@ type SubscriptionCommands struct {
 	Create  SubscriptionCreate  `cmd:"" help:"Ask for the right to call an API."`
 	List    SubscriptionList    `cmd:"" help:"List subscriptions, newest first."`
 	Get     SubscriptionGet     `cmd:"" help:"Show one subscription."`
-	Approve SubscriptionApprove `cmd:"" help:"Grant a pending subscription. The API's administrators may."`
+	Approve SubscriptionApprove `cmd:"" help:"Grant a pending subscription, or give an approved one another plan. The API's administrators may."`
 	Reject  SubscriptionReject  `cmd:"" help:"Refuse a pending subscription. The API's administrators may."`
 	Pause   SubscriptionPause   `cmd:"" help:"Suspend an approved subscription. The API's administrators may."`
 	Resume  SubscriptionResume  `cmd:"" help:"End a subscription's pause. The API's administrators may."`

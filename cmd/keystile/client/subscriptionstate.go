@@ -7,23 +7,26 @@ import (
 	pb "github.com/keystile/keystile/api/keystile/v1"
 )
 
-// SubscriptionApprove grants a subscription.
+// SubscriptionApprove grants a subscription, or changes its plan and its end.
 type SubscriptionApprove struct {
 	ID         string     `arg:"" name:"id" help:"The subscription's id."`
-	Plan       string     `placeholder:"PLAN" help:"A plan of the API's tenant, whose limits the subscription gets. Default: none, and no limits by it."`
-	ExpiresIn  *Span      `placeholder:"SPAN" xor:"expiry" help:"How long the right lasts, such as 365d. Default: it does not end."`
+	Plan       *string    `placeholder:"PLAN" help:"A plan of the API's tenant, whose limits the subscription gets; empty for none, and no limits by it. Default: none, or the one that it has."`
+	ExpiresIn  *Span      `placeholder:"SPAN" xor:"expiry" help:"How long the right lasts, such as 365d. Default: it does not end, or as it was."`
 	ExpireTime *time.Time `placeholder:"RFC3339" xor:"expiry" help:"When the right ends."`
 	Guard
-	DryRun
+	Writing
 }
 
 // Help shows how it is used.
 func (*SubscriptionApprove) Help() string {
-	return `It takes effect at the next check.
+	return `It takes effect at the next check. One that is approved already gets another plan, or
+another end; what is not given stays as it is.
 
 Examples:
 
-    keystile subscription approve sub_01k0example0000000000000000 --plan bronze --expires-in 365d`
+    keystile subscription approve sub_01k0example0000000000000000 --plan bronze --expires-in 365d
+    keystile subscription approve sub_01k0example0000000000000000 --plan gold
+    keystile subscription approve sub_01k0example0000000000000000 --plan ''`
 }
 
 // Run approves the subscription.
@@ -33,8 +36,11 @@ func (c *SubscriptionApprove) Run(ctx context.Context, o *Options, t *Terminal) 
 		if err != nil {
 			return err
 		}
+		if err := c.name(t); err != nil {
+			return err
+		}
 		res, err := s.directory.ApproveSubscription(ctx, &pb.ApproveSubscriptionRequest{
-			Id: c.ID, ExpireTime: expire, Plan: c.Plan, Etag: c.Etag, ValidateOnly: c.ValidateOnly, WaitForPropagation: c.wait(),
+			Id: c.ID, ExpireTime: expire, Plan: c.Plan, Etag: c.Etag, RequestId: c.RequestID, ValidateOnly: c.ValidateOnly, WaitForPropagation: c.wait(),
 		})
 		if err != nil {
 			return c.outcomeOf(err)
