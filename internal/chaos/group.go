@@ -229,6 +229,9 @@ func (g *group) healAll(tb testing.TB) error {
 			err = errors.Join(err, g.paths[r].heal())
 		}
 		p := g.process(r)
+		if p.leaving {
+			p.kill()
+		}
 		select {
 		case <-p.done:
 			err = errors.Join(err, g.launch(r))

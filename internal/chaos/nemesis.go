@@ -80,6 +80,7 @@ func (n *nemesis) do(f Fault) error {
 	case Kill:
 		p.kill()
 	case Terminate:
+		p.leaving = true
 		return p.signal(syscall.SIGTERM)
 	case RestartStore:
 		n.group.cluster.Stop(n.tb)

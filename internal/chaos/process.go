@@ -35,6 +35,9 @@ type process struct {
 	dirs  pb.DirectoryServiceClient
 	audit pb.AuditServiceClient
 	done  chan struct{}
+	// leaving is true since it was told to end, which takes a while. The nemesis alone
+	// looks at it.
+	leaving bool
 }
 
 // launch starts a replica that logs to a file, and returns once it listens.
