@@ -8,7 +8,6 @@ import (
 
 	"github.com/keystile/keystile/server/access"
 	"github.com/keystile/keystile/server/limits"
-	"github.com/keystile/keystile/storage"
 )
 
 // Limits decide whether there is room for a call, and know how much is left.
@@ -102,29 +101,29 @@ func limitName(s *limits.State) string {
 // appliedTo gives whose limits apply to a call that a key makes, in the order from
 // the key outwards.
 func appliedTo(now time.Time, g *access.Grant, to []limits.Applied) []limits.Applied {
-	add := func(l *storage.Limits, subject limits.Subject) {
-		if l != nil && !l.Empty() {
-			to = append(to, limits.Applied{Subject: subject, Limits: l})
-		}
+	key, target := g.Key, &g.Target
+	if l := &key.Limits; !l.Empty() {
+		to = append(to, limits.Applied{Subject: limits.Subject{Kind: limits.KindKey, Tenant: key.TenantID, ID: key.ID}, Limits: l})
 	}
-	key := g.Key
-	add(&key.Limits, limits.Subject{Kind: limits.KindKey, Tenant: key.TenantID, ID: key.ID})
-	if g.User != nil {
-		add(&g.User.Limits, limits.Subject{Kind: limits.KindUser, Tenant: key.TenantID, ID: key.UserID})
+	if g.User != nil && !g.User.Limits.Empty() {
+		to = append(to, limits.Applied{Subject: limits.Subject{Kind: limits.KindUser, Tenant: key.TenantID, ID: key.UserID}, Limits: &g.User.Limits})
 	}
-	if g.Tenant != nil {
-		add(&g.Tenant.Limits, limits.Subject{Kind: limits.KindTenant, Tenant: key.TenantID})
+	if g.Tenant != nil && !g.Tenant.Limits.Empty() {
+		to = append(to, limits.Applied{Subject: limits.Subject{Kind: limits.KindTenant, Tenant: key.TenantID}, Limits: &g.Tenant.Limits})
 	}
-	target := &g.Target
 	if target.API == nil {
 		return to
 	}
-	add(&target.API.Limits, limits.Subject{Kind: limits.KindAPI, Tenant: target.API.TenantID, ID: target.API.ID})
-	if target.Route != nil {
-		add(&target.Route.Limits, limits.Subject{Kind: limits.KindRoute, Tenant: target.API.TenantID, ID: target.API.ID, Route: target.Route})
+	of := limits.Subject{Kind: limits.KindAPI, Tenant: target.API.TenantID, ID: target.API.ID}
+	if l := &target.API.Limits; !l.Empty() {
+		to = append(to, limits.Applied{Subject: of, Limits: l})
 	}
-	if sub, plan := access.PlanOf(now, g); plan != nil {
-		add(&plan.Limits, limits.Subject{Kind: limits.KindPlan, Tenant: sub.TenantID, ID: sub.ID})
+	if target.Route != nil && !target.Route.Limits.Empty() {
+		of.Kind, of.Route = limits.KindRoute, target.Route
+		to = append(to, limits.Applied{Subject: of, Limits: &target.Route.Limits})
+	}
+	if sub, plan := access.PlanOf(now, g); plan != nil && !plan.Limits.Empty() {
+		to = append(to, limits.Applied{Subject: limits.Subject{Kind: limits.KindPlan, Tenant: sub.TenantID, ID: sub.ID}, Limits: &plan.Limits})
 	}
 	return to
 }

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"encoding/binary"
 	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -52,38 +53,45 @@ func appendLimit(b []byte, field protowire.Number, s *limits.State) []byte {
 	if s.Subject == limits.NoKind {
 		return b
 	}
-	// Most take less, so that the length has one byte.
-	var room [128]byte
-	in := appendText(room[:0], fieldLimitName, s.Name)
-	in = appendNumber(in, fieldSubject, int64(s.Subject))
+	// Nearly all take less than 128 bytes, so that the size has one.
+	b = append(protowire.AppendTag(b, field, protowire.BytesType), 0)
+	begin := len(b) - 1
+	b = appendText(b, fieldLimitName, s.Name)
+	b = appendNumber(b, fieldSubject, int64(s.Subject))
 	kind := int64(pb.LimitState_RATE)
 	if s.Quota {
 		kind = int64(pb.LimitState_QUOTA)
 	}
-	in = appendNumber(in, fieldKind, kind)
-	in = appendNumber(in, fieldOf, s.Limit)
-	in = appendNumber(in, fieldRemaining, s.Remaining)
+	b = appendNumber(b, fieldKind, kind)
+	b = appendNumber(b, fieldOf, s.Limit)
+	b = appendNumber(b, fieldRemaining, s.Remaining)
 	if !s.Quota || s.Reset > 0 {
-		in = appendDuration(in, fieldReset, s.Reset)
+		b = appendDuration(b, fieldReset, s.Reset)
 	}
 	if s.Retry > 0 && s.Retry != access.Never {
-		in = appendDuration(in, fieldRetryAfter, s.Retry)
+		b = appendDuration(b, fieldRetryAfter, s.Retry)
 	}
 	if s.Degraded {
-		in = appendNumber(in, fieldDegraded, 1)
+		b = appendNumber(b, fieldDegraded, 1)
 	}
 	if !s.Quota {
-		in = appendDuration(in, fieldPeriod, s.Period)
-		in = appendNumber(in, fieldRequests, s.Requests)
+		b = appendDuration(b, fieldPeriod, s.Period)
+		b = appendNumber(b, fieldRequests, s.Requests)
 	}
-	return append(appendHead(b, field, len(in)), in...)
+	if size := len(b) - begin - 1; size < 1<<7 {
+		b[begin] = byte(size) //nolint:gosec // it is small
+		return b
+	}
+	return endMessage(b, begin, 1)
 }
 
+// appendNumber adds a number that is not 0, in a field below 16.
 func appendNumber(b []byte, field protowire.Number, n int64) []byte {
 	if n == 0 {
 		return b
 	}
-	return protowire.AppendVarint(protowire.AppendTag(b, field, protowire.VarintType), uint64(n)) //nolint:gosec // as int64 is encoded
+	b = append(b, byte(field)<<3|byte(protowire.VarintType)) //nolint:gosec // it is small
+	return binary.AppendUvarint(b, uint64(n))                //nolint:gosec // as int64 is encoded
 }
 
 // appendDuration adds a google.protobuf.Duration that is not negative.
