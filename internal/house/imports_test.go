@@ -134,7 +134,7 @@ var table = []room{
 	{
 		dir:   "internal/chaos",
 		tests: true,
-		ours:  []string{"api/keystile/v1", "internal/pgtest", "storage"},
+		ours:  []string{"api/keystile/v1", "internal/pgtest", "internal/redistest", "server/access", "storage"},
 		theirs: []string{
 			"google.golang.org/grpc", "google.golang.org/protobuf", "github.com/lib/pq",
 			"github.com/anishathalye/porcupine", "github.com/Shopify/toxiproxy/v2", "github.com/rs/zerolog",
