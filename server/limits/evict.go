@@ -134,6 +134,6 @@ func (e *Engine) sweepShard(m moment) {
 	})
 	// Slots that a flood has left behind are given back.
 	if slots := of.slots.Load(); slots != nil && len(*slots) > firstSlots && of.live*16 < len(*slots) {
-		t.rebuild(of, 2*of.live)
+		t.rebuild(of, sparse*of.live)
 	}
 }

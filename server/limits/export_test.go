@@ -51,7 +51,7 @@ func (e *Engine) Rewrite() {
 		of := &e.table.shards[i]
 		of.mu.Lock()
 		if of.live > 0 {
-			e.table.rebuild(of, 2*of.live)
+			e.table.rebuild(of, sparse*of.live)
 		}
 		of.mu.Unlock()
 	}

@@ -43,6 +43,14 @@ const (
 	firstSlots = 16
 )
 
+// When one slot of so many is filled, a shard's slots are written anew, to as many more
+// as this for each that is somebody's: so that nearly every subject lies where it is
+// looked for first.
+const (
+	full   = 2
+	sparse = 3
+)
+
 func newTable(most int, alone bool, began time.Time) *table {
 	n := min(mostShards, max(1, 1<<max(0, bits.Len(uint(most/leastShard))-1)))
 	t := &table{seeds: newSeeds(), shards: make([]shard, n)}
@@ -114,9 +122,9 @@ func (t *table) each(of *shard, visit func(*spot)) {
 
 // claim gives a place for a run of slots in a locked shard. It may move all others.
 func (t *table) claim(of *shard, id fingerprint, width int) []slot {
-	size := 2 * (of.live + width)
+	size := sparse * (of.live + width)
 	for {
-		if list := of.slots.Load(); list != nil && 4*(of.filled+width) <= 3*len(*list) {
+		if list := of.slots.Load(); list != nil && full*(of.filled+width) <= len(*list) {
 			if at, ok := seek(*list, id, width); ok {
 				of.filled += bridge(*list, id, at)
 				return (*list)[at : at+width]
