@@ -3,6 +3,7 @@ package limits_test
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"testing"
 	"time"
 
@@ -121,5 +122,37 @@ func BenchmarkTakeOneOfMany(b *testing.B) {
 			b.Fatal(o, err)
 		}
 		i++
+	}
+}
+
+// What a million counters take of memory, and of the collector.
+func BenchmarkAMillionCounters(b *testing.B) {
+	for _, each := range []int{1, 3} {
+		b.Run(fmt.Sprintf("%d a subject", each), func(b *testing.B) {
+			const counters = 1_000_000
+			heap := func() uint64 {
+				runtime.GC()
+				var m runtime.MemStats
+				runtime.ReadMemStats(&m)
+				return m.HeapInuse
+			}
+			l := rates([]storage.RateLimit{rate("s", 1e9, time.Second), rate("m", 1e9, time.Minute), rate("d", 1e9, 24*time.Hour)}[:each]...)
+			now, ctx := time.Now(), b.Context()
+			for b.Loop() {
+				before := heap()
+				e := limits.New(limits.Options{Now: func() time.Time { return now }, MaxCounters: 2 * counters})
+				for i := range counters / each {
+					applied := [1]limits.Applied{onKey(fmt.Sprintf("key_%022d", i), l)}
+					if o, err := e.Take(ctx, now, applied[:], 1); err != nil || !o.Allowed {
+						b.Fatal(o, err)
+					}
+				}
+				b.ReportMetric(float64(heap()-before)/counters, "bytes/counter")
+				began := time.Now()
+				runtime.GC()
+				b.ReportMetric(float64(time.Since(began).Microseconds()), "us/collection")
+				runtime.KeepAlive(e)
+			}
+		})
 	}
 }
