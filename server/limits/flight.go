@@ -89,10 +89,15 @@ func (l *lease) question(m moment, replicas int64) (question, bool) {
 		// what is lost in a crash.
 		most = min(most, l.est.Load()/(shares*replicas))
 	}
-	if m.at-l.answered < int64(time.Second) && l.answered != 0 {
+	_, soon := l.ahead()
+	switch {
+	case l.answered != 0 && m.at-l.answered < int64(soon):
 		l.target = min(max(2*l.target, 1), most)
-	} else {
+	case l.split.Load() == nil || !l.listed:
 		l.target = 0
+	default:
+		// It is large enough, and visits see to it that it is no larger.
+		l.target = min(l.target, most)
 	}
 	held := l.held.Load()
 	q := question{lease: l, key: l.key, least: 1, want: sum + l.target - held, callers: len(l.waiting), turn: l.turn}
@@ -127,6 +132,17 @@ func (l *lease) draw(replicas int64) Draw {
 	d := drawOn(&l.quota, l.zone, l.span)
 	d.Owner, d.Share = l.owner, shares*replicas
 	return d
+}
+
+// ahead tells for how many seconds what is held is to last, and that it was too little
+// when more is asked for again so soon. Of a quota, what is held is lost in a crash. Of
+// a rate limit it comes back, and the split bounds it: so it lasts for longer, and
+// round trips are fewer.
+func (l *lease) ahead() (seconds int64, soon time.Duration) {
+	if l.split.Load() == nil {
+		return 1, time.Second
+	}
+	return 8, 4 * time.Second
 }
 
 // rest ends a flight. The lease is locked.

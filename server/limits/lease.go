@@ -14,8 +14,8 @@ import (
 // limit, or units of a quota. Checks take from what is held by one atomic word. What
 // comes and goes beside that is done under the lock, and by one flight at a time.
 type lease struct {
-	key  Key
-	side *side
+	// What a check looks at comes first, and fills one line of the processor's cache.
+
 	// held is what is there to be spent.
 	held atomic.Int64
 	// low is what held must not fall below without more being asked for; -1 while that
@@ -31,6 +31,9 @@ type lease struct {
 	end atomic.Int64
 	// split is nil for a quota.
 	split atomic.Pointer[split]
+	side  *side
+
+	key Key
 	// allowance is what a quota's period has.
 	allowance atomic.Int64
 
@@ -41,7 +44,7 @@ type lease struct {
 	asking  bool
 	waiting []*waiter
 	// target is how much to hold; it grows while more is asked for again and again,
-	// and shrinks to what was used of late.
+	// and shrinks to what is used in the time that is to be held ahead.
 	target int64
 	// answered is when the last answer came; 0 is never.
 	answered int64
@@ -67,6 +70,8 @@ type lease struct {
 	// turn numbers the period and edition of a quota among all that the side has begun:
 	// what comes of another one is not kept.
 	turn int64
+
+	_ [40]byte // so that leases begin with a line
 }
 
 // use is what was used of a lease when it was last visited.

@@ -14,7 +14,7 @@ func (l *lease) divide(rate access.Rate, exact bool, replicas int64) {
 	if old != nil && old.is(rate, exact, replicas) {
 		return
 	}
-	s := newSplit(rate, exact, replicas)
+	s := l.side.splits.get(rate, exact, replicas)
 	l.split.Store(s)
 	if old == nil {
 		return
@@ -121,7 +121,8 @@ func (l *lease) visited(m moment, replicas int64) bool {
 		u.before, u.last = u.last, total-u.total
 		u.at, u.total, u.seen = m.at, total, u.seen+1
 	}
-	most := max(u.last, u.before)
+	seconds, _ := l.ahead()
+	most := seconds * max(u.last, u.before)
 	if u.seen >= 2 {
 		l.target = min(l.target, most)
 		if !l.asking {

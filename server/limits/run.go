@@ -9,6 +9,10 @@ import (
 // How often the engine looks after what it holds, and how often it sweeps a shard.
 const visitEvery = 250 * time.Millisecond
 
+// gatherFor is how long what runs low is gathered after a round trip, so that the next
+// one is worth it. Whoever finds nothing left meanwhile asks by itself.
+const gatherFor = 5 * time.Millisecond
+
 // Run asks ahead for what runs low, returns what is not used, sweeps, and finds out
 // when what was away is back. It ends with ctx, and gives its error. It starts one
 // goroutine for each place where replicas share, and none for a counter.
@@ -64,6 +68,11 @@ func (e *Engine) replenish(ctx context.Context, s *side) {
 				thirsty = thirsty[n:]
 			}
 			e.flights.Done()
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(gatherFor):
+			}
 		}
 	}
 }

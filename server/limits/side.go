@@ -18,6 +18,7 @@ type side struct {
 	kick chan struct{}
 	// trips counts calls to the store, and failed those that failed.
 	trips, failed atomic.Int64
+	splits        splits
 	// turns counts the turns of all leases.
 	turns atomic.Int64
 

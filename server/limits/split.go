@@ -1,6 +1,7 @@
 package limits
 
 import (
+	"sync"
 	"time"
 
 	"github.com/keystile/keystile/server/access"
@@ -79,4 +80,35 @@ func newSplit(rate access.Rate, exact bool, replicas int64) *split {
 // is tells whether the split is still the one of a rate among a number of replicas.
 func (s *split) is(rate access.Rate, exact bool, replicas int64) bool {
 	return s.rate == rate && s.exact == exact && s.replicas == replicas
+}
+
+// splits keep the newest splits, so that leases of the same numbers share theirs. The
+// zero splits keep none.
+type splits struct {
+	mu sync.Mutex
+	by map[splitKey]*split
+}
+
+type splitKey struct {
+	rate     access.Rate
+	exact    bool
+	replicas int64
+}
+
+// mostSplits bounds how many are kept. What is beyond it is not shared.
+const mostSplits = 1 << 10
+
+func (s *splits) get(rate access.Rate, exact bool, replicas int64) *split {
+	key := splitKey{rate, exact, replicas}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if known := s.by[key]; known != nil {
+		return known
+	}
+	if s.by == nil || len(s.by) >= mostSplits {
+		s.by = make(map[splitKey]*split)
+	}
+	made := newSplit(rate, exact, replicas)
+	s.by[key] = made
+	return made
 }
