@@ -1,7 +1,6 @@
 package server
 
 import (
-	"encoding/binary"
 	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -53,48 +52,61 @@ func appendLimit(b []byte, field protowire.Number, s *limits.State) []byte {
 	if s.Subject == limits.NoKind {
 		return b
 	}
-	// Nearly all take less than 128 bytes, so that the size has one.
-	b = append(protowire.AppendTag(b, field, protowire.BytesType), 0)
-	begin := len(b) - 1
-	b = appendText(b, fieldLimitName, s.Name)
-	b = appendNumber(b, fieldSubject, int64(s.Subject))
 	kind := int64(pb.LimitState_RATE)
 	if s.Quota {
 		kind = int64(pb.LimitState_QUOTA)
 	}
-	b = appendNumber(b, fieldKind, kind)
-	b = appendNumber(b, fieldOf, s.Limit)
-	b = appendNumber(b, fieldRemaining, s.Remaining)
+	var room numbers
+	n := room.put(0, fieldSubject, int64(s.Subject))
+	n = room.put(n, fieldKind, kind)
+	n = room.put(n, fieldOf, s.Limit)
+	n = room.put(n, fieldRemaining, s.Remaining)
 	if !s.Quota || s.Reset > 0 {
-		b = appendDuration(b, fieldReset, s.Reset)
+		n = room.putDuration(n, fieldReset, s.Reset)
 	}
 	if s.Retry > 0 && s.Retry != access.Never {
-		b = appendDuration(b, fieldRetryAfter, s.Retry)
+		n = room.putDuration(n, fieldRetryAfter, s.Retry)
 	}
 	if s.Degraded {
-		b = appendNumber(b, fieldDegraded, 1)
+		n = room.put(n, fieldDegraded, 1)
 	}
 	if !s.Quota {
-		b = appendDuration(b, fieldPeriod, s.Period)
-		b = appendNumber(b, fieldRequests, s.Requests)
+		n = room.putDuration(n, fieldPeriod, s.Period)
+		n = room.put(n, fieldRequests, s.Requests)
 	}
-	if size := len(b) - begin - 1; size < 1<<7 {
-		b[begin] = byte(size) //nolint:gosec // it is small
-		return b
-	}
-	return endMessage(b, begin, 1)
+	b = appendHead(b, field, sizeText(s.Name)+n)
+	b = appendText(b, fieldLimitName, s.Name)
+	return append(b, room[:n]...)
 }
 
-// appendNumber adds a number that is not 0, in a field below 16.
-func appendNumber(b []byte, field protowire.Number, n int64) []byte {
-	if n == 0 {
-		return b
+// numbers are encoded fields that are written without looking for room each time. It is
+// enough for all of a limit: six numbers, of which three may take ten bytes, and three
+// durations.
+type numbers [2 + 2 + 11 + 11 + 2 + 11 + 3*(2+11+6)]byte
+
+// put writes a number behind the first n bytes, unless it is 0, and gives how many there
+// are then. The field is below 16.
+func (b *numbers) put(n int, field protowire.Number, value int64) int {
+	if value == 0 {
+		return n
 	}
-	b = append(b, byte(field)<<3|byte(protowire.VarintType)) //nolint:gosec // it is small
-	return binary.AppendUvarint(b, uint64(n))                //nolint:gosec // as int64 is encoded
+	b[n] = byte(field)<<3 | byte(protowire.VarintType) //nolint:gosec // it is small
+	n++
+	v := uint64(value) //nolint:gosec // as int64 is encoded
+	for ; v >= 1<<7; v >>= 7 {
+		b[n] = byte(v) | 1<<7
+		n++
+	}
+	b[n] = byte(v)
+	return n + 1
 }
 
-// appendDuration adds a google.protobuf.Duration that is not negative.
-func appendDuration(b []byte, field protowire.Number, d time.Duration) []byte {
-	return appendSpan(b, field, int64(d/time.Second), int(d%time.Second))
+// putDuration writes a google.protobuf.Duration that is not negative.
+func (b *numbers) putDuration(n int, field protowire.Number, d time.Duration) int {
+	b[n] = byte(field)<<3 | byte(protowire.BytesType) //nolint:gosec // it is small
+	size := n + 1
+	n = b.put(size+1, fieldSeconds, int64(d/time.Second))
+	n = b.put(n, fieldNanos, int64(d%time.Second))
+	b[size] = byte(n - size - 1) //nolint:gosec // it is small
+	return n
 }

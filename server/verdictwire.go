@@ -69,11 +69,6 @@ func (s *Service) appendResult(b []byte, a *Answer) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return endMessage(b, begin, room), nil
-}
-
-// endMessage ends a message that begins with room for its size.
-func endMessage(b []byte, begin, room int) []byte {
 	size := len(b) - begin - room
 	var head [binary.MaxVarintLen64]byte
 	n := binary.PutUvarint(head[:], uint64(size)) //nolint:gosec // not negative
@@ -81,7 +76,7 @@ func endMessage(b []byte, begin, room int) []byte {
 		b = slices.Insert(slices.Delete(b, begin, begin+room), begin, head[:n]...)
 	}
 	copy(b[begin:], head[:n])
-	return b
+	return b, nil
 }
 
 func (s *Service) appendAllowed(b []byte, a *Answer) []byte {
