@@ -181,23 +181,23 @@ func (c *Cluster) exec(statement string) error {
 // Stop shuts the server down in an orderly way, ending every connection.
 func (c *Cluster) Stop(tb testing.TB) {
 	tb.Helper()
-	c.halt(tb, syscall.SIGINT)
+	c.halt(tb, func(p *proctest.Process) error { return p.End(syscall.SIGINT) })
 }
 
 // Kill ends the server as a crash would.
 func (c *Cluster) Kill(tb testing.TB) {
 	tb.Helper()
-	c.halt(tb, syscall.SIGKILL)
+	c.halt(tb, (*proctest.Process).Crash)
 }
 
-func (c *Cluster) halt(tb testing.TB, signal syscall.Signal) {
+func (c *Cluster) halt(tb testing.TB, end func(*proctest.Process) error) {
 	tb.Helper()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.server == nil {
 		return
 	}
-	if err := c.server.End(signal); err != nil {
+	if err := end(c.server); err != nil {
 		tb.Fatalf("pgtest: %v", err)
 	}
 	c.server = nil

@@ -69,6 +69,19 @@ func (p *Process) End(signal syscall.Signal) error {
 	}
 }
 
+// Crash kills the program and what it has started, as a machine that fails does: a
+// server's other processes would go on for a moment, and end what they are at.
+func (p *Process) Crash() error {
+	all := children(p.cmd.Process.Pid)
+	err := p.End(syscall.SIGKILL)
+	for _, child := range all {
+		if p, err := os.FindProcess(child); err == nil {
+			_ = p.Kill()
+		}
+	}
+	return err
+}
+
 // Signal sends a signal, and does not wait.
 func (p *Process) Signal(signal syscall.Signal) error {
 	if err := p.cmd.Process.Signal(signal); err != nil {
