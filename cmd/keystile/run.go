@@ -75,22 +75,12 @@ func (p *process) run(parent context.Context) (err error) {
 
 // work gets the store ready and then keeps everything fresh until ctx ends.
 func (p *process) work(ctx context.Context, work *sync.WaitGroup, listeners []net.Listener) error {
-	if err := await(ctx, p.store, p.log); err != nil {
-		return err
-	}
-	if err := p.flags.prepare(ctx, p.store); err != nil {
-		return err
-	}
-	counts, err := p.store.CountPeppers(ctx)
-	if err != nil {
-		return fmt.Errorf("counting peppers: %w", err)
-	}
-	if err := peppersCover(p.peppers, counts); err != nil {
+	if err := await(ctx, p.store.Target(), p.log, p.check); err != nil {
 		return err
 	}
 	shown := &firstSecret{file: p.flags.BootstrapKeyFile}
-	if _, err := p.service.Bootstrap(ctx, shown.show); err != nil {
-		return err //nolint:wrapcheck // it says what it was doing
+	if err := p.bootstrap(ctx, shown); err != nil {
+		return err
 	}
 	work.Go(func() { p.mirror.Run(ctx) })
 	work.Go(func() { p.service.Run(ctx, lastFlush) })
@@ -103,6 +93,36 @@ func (p *process) work(ctx context.Context, work *sync.WaitGroup, listeners []ne
 	p.log.Info("ready", "grpc", listeners[0].Addr().String(), "http", listeners[1].Addr().String(),
 		"ops", listeners[2].Addr().String(), "replica", p.replica, "store", p.store.Target(), "check_auth", string(p.auth), "version", readBuild().Version)
 	return p.greet(shown, listeners)
+}
+
+// check makes sure that the store is one to serve from.
+func (p *process) check(ctx context.Context) error {
+	if err := p.store.Ping(ctx); err != nil {
+		return fmt.Errorf("reaching the store: %w", err)
+	}
+	if err := p.flags.prepare(ctx, p.store); err != nil {
+		return err
+	}
+	counts, err := p.store.CountPeppers(ctx)
+	if err != nil {
+		return fmt.Errorf("counting peppers: %w", err)
+	}
+	return peppersCover(p.peppers, counts)
+}
+
+// bootstrap makes the first administrator where there is none. Once a secret was shown
+// it is not tried again: it may be the one that counts.
+func (p *process) bootstrap(ctx context.Context, shown *firstSecret) error {
+	var failed error
+	err := await(ctx, p.store.Target(), p.log, func(ctx context.Context) error {
+		_, err := p.service.Bootstrap(ctx, shown.show)
+		if shown.keyID != "" {
+			failed = err
+			return nil
+		}
+		return err //nolint:wrapcheck // it says what it was doing
+	})
+	return errors.Join(err, failed)
 }
 
 // drain says no to load balancers, and gives them time to notice. An interrupt

@@ -45,19 +45,17 @@ func (f *StoreFlags) open(ctx context.Context, observe func(string, time.Duratio
 	return s, nil
 }
 
-// await waits until the store can be reached, and says in the log that it waits.
-func await(ctx context.Context, store *sqlstore.Store, log *slog.Logger) error {
+// await does what needs the store, and again for as long as that can't be reached, also
+// when it goes away in the middle; the log says that it is waited for.
+func await(ctx context.Context, store string, log *slog.Logger, do func(context.Context) error) error {
 	const longest = 10 * time.Second
 	pause := 250 * time.Millisecond
 	for {
-		err := store.Ping(ctx)
-		if err == nil {
-			return nil
-		}
+		err := do(ctx)
 		if !errors.Is(err, storage.ErrUnavailable) {
-			return fmt.Errorf("reaching the store: %w", err)
+			return err
 		}
-		log.WarnContext(ctx, "waiting for the store", "store", store.Target(), "error", err, "retry_in", pause.String())
+		log.WarnContext(ctx, "waiting for the store", "store", store, "error", err, "retry_in", pause.String())
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("waiting for the store: %w", ctx.Err())
