@@ -120,11 +120,12 @@ func (s *Server) Shutdown(ctx context.Context) error {
 func (s *Server) Close() error {
 	s.endListening()
 	s.mu.Lock()
-	if s.stop != nil {
-		s.stop()
-	}
 	for c := range s.connections {
 		_ = c.Close()
+	}
+	// Only now, or a request could be answered for no reason but that it was given up.
+	if s.stop != nil {
+		s.stop()
 	}
 	s.mu.Unlock()
 	return s.others.Close() //nolint:wrapcheck // it is net/http's own
